@@ -1,0 +1,48 @@
+# Needs only git, make and Python 3.11 on Debian; every target fetches the rest of what it uses.
+# PYTHON=/path/to/python names another interpreter; PYTEST_ARGS="-k name" narrows `make test`.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset large test check fmt lock catalog gallery
+MAKEFLAGS += --no-print-directory
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: ## run the whole club on this machine: http://localhost:8000, 8001 and 8002
+	@tools/bootstrap.sh runtime
+	@exec .venv/bin/python -m idp demo run
+
+demo-reset: ## forget what was done in the demo and start from its first day
+	@tools/bootstrap.sh runtime
+	@exec .venv/bin/python -m idp demo reset
+
+large: ## the demo with an agency of 50,000 owners
+	@tools/bootstrap.sh runtime
+	@exec .venv/bin/python -m idp demo run --large
+
+test: ## every check and every test, the browser's journeys included
+	@tools/bootstrap.sh dev
+	@tools/bootstrap.sh browser
+	@tools/test.sh $(PYTEST_ARGS)
+
+check: ## style, types, import layers, templates and house rules
+	@tools/bootstrap.sh dev
+	@tools/check.sh
+	@exec .venv/bin/python -m pytest tests/house
+
+fmt: ## put Python files into the house format
+	@tools/bootstrap.sh dev
+	@.venv/bin/ruff check --fix-only --quiet .
+	@exec .venv/bin/ruff format .
+
+lock: ## resolve pyproject.toml into requirements/*.txt; UPGRADE=1 takes newer versions
+	@exec tools/lock.sh $(if $(UPGRADE),--upgrade)
+
+catalog: ## bring the English catalogues up to date with the sources, then compile them
+	@tools/bootstrap.sh dev
+	@exec tools/update_catalogs.sh
+
+gallery: ## take a picture of every screen
+	@tools/bootstrap.sh dev
+	@tools/bootstrap.sh browser
+	@exec .venv/bin/python -m tools.gallery
