@@ -1,0 +1,34 @@
+"""Table of the audit slice."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from idp.db import Base
+
+
+class AuditEvent(Base):
+    """One thing that happened. Identifiers only: names and addresses are looked up while they exist."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_owner_at", "owner_id", "at"),
+        Index("ix_audit_events_agency_at", "agency_id", "at"),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    event: Mapped[str]
+    actor_id: Mapped[uuid.UUID | None]
+    """Who did it; empty for the clock and for people who are not signed in."""
+    owner_id: Mapped[uuid.UUID | None]
+    agency_id: Mapped[uuid.UUID | None]
+    grant_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    session_id: Mapped[uuid.UUID | None]
+    client_id: Mapped[str | None]
+    address: Mapped[str | None]
+    request_id: Mapped[str | None]
+    data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

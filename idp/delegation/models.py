@@ -1,0 +1,106 @@
+"""Tables of the delegation slice."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from idp.accounts.models import Account, Agency, Member, one_of
+from idp.db import Base
+from idp.delegation.rules import GrantState, SessionEnd, SessionKind
+
+_OPEN = text("state IN ('requested', 'active', 'suspended')")
+
+
+class Grant(Base):
+    """A delegation grant: an owner's stored consent that an agency acts for them.
+
+    Owner, agency (the organisation, never its address), permissions and term never change; anything
+    wider is a new grant that needs both sides again. An owner has at most one open grant per agency.
+    """
+
+    __tablename__ = "delegation_grants"
+    __table_args__ = (
+        CheckConstraint(one_of("state", GrantState), name="state"),
+        CheckConstraint("(state IN ('active', 'suspended')) <= (expires_at IS NOT NULL)", name="term_begun"),
+        Index("uq_delegation_grants_open", "owner_id", "agency_id", unique=True, sqlite_where=_OPEN,
+              postgresql_where=_OPEN),
+        Index("ix_delegation_grants_agency_state_requested_at", "agency_id", "state", "requested_at", "id"),
+    )  # fmt: skip
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agencies.id"))
+    permissions: Mapped[str]
+    """Scopes, space-separated and sorted."""
+    term_months: Mapped[int]
+    state: Mapped[str]
+    wording: Mapped[str]
+    """Version of the consent text that the owner saw."""
+    requested_at: Mapped[datetime]
+    lapses_at: Mapped[datetime]
+    """Unanswered until here, the request lapses."""
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    expires_at: Mapped[datetime | None]
+    """End of the term, set by the approval; exclusive."""
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+    """owner, agency, operator or clock."""
+    last_used_at: Mapped[datetime | None]
+
+    owner: Mapped[Account] = relationship(foreign_keys=owner_id, lazy="joined")
+    agency: Mapped[Agency] = relationship(lazy="joined")
+
+    @property
+    def permission_set(self) -> frozenset[str]:
+        """The permissions as a set of scopes."""
+        return frozenset(self.permissions.split())
+
+
+class ActAsSession(Base):
+    """One proxy login (代理ログイン): a staff member acting for an owner at one relying party."""
+
+    __tablename__ = "act_as_sessions"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", SessionKind), name="kind"),
+        CheckConstraint("end_reason IS NULL OR " + one_of("end_reason", SessionEnd), name="end_reason"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    """The ``sid`` that the relying party sees."""
+    grant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delegation_grants.id"), index=True)
+    member_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("members.id"), index=True)
+    staff_session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("browser_sessions.id"), index=True)
+    """The staff member's own sign-in; the proxy login ends with it."""
+    audience: Mapped[str]
+    """client_id of the relying party."""
+    kind: Mapped[str]
+    scope: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    address: Mapped[str] = mapped_column(default="")
+    started_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None]
+
+    grant: Mapped[Grant] = relationship(lazy="joined")
+    member: Mapped[Member] = relationship(lazy="joined")
+
+
+class ActAsTicket(Base):
+    """Carries a proxy login from the portal's exchange into the staff member's browser; used once."""
+
+    __tablename__ = "act_as_tickets"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    grant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delegation_grants.id"))
+    member_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("members.id"))
+    staff_session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("browser_sessions.id"))
+    audience: Mapped[str]
+    scope: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]

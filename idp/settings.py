@@ -1,0 +1,203 @@
+"""One frozen ``Settings``, read from the environment as ``IDP_*``; a misspelt name refuses to start.
+
+Every secret can be given as a file instead: ``IDP_SECRET_KEY_FILE=/run/secrets/key``.
+"""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "IDP_"
+DEVELOPMENT_SECRET = "for development only, never for people's homes"  # noqa: S105 - refused in production
+
+
+class SettingsRefused(Exception):
+    """The settings are wrong; the message says which and what to write instead."""
+
+
+class Environment(StrEnum):
+    """Where the server runs."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """Everything that an installation may choose. Durations are in seconds unless a name says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    environment: Environment = Environment.DEVELOPMENT
+    """`development` allows http, the mail page and default secrets; `production` refuses all three."""
+    issuer: str = "http://localhost:8000"
+    """Public address of this server, without a slash at the end. Every link and token is built from it."""
+    mypage_url: str = "http://localhost:8001"
+    """Public address of マイページ."""
+    agency_portal_url: str = "http://localhost:8002"
+    """Public address of the agencies' portal."""
+    database_url: str = "sqlite:///idp.sqlite3"
+    """SQLAlchemy URL of the database."""
+    secret_key: str = DEVELOPMENT_SECRET
+    """Signs the browser cookie. At least 32 characters outside development."""
+    encryption_key: str = DEVELOPMENT_SECRET
+    """Encrypts signing keys, waiting mails and unfinished registrations in the database."""
+
+    brand_name: str = "ニチコンオーナーズ倶楽部"
+    """Name of the club on every page and mail."""
+    contact_company: str = "ニチコン株式会社"
+    """Company in the contact block."""
+    contact_department: str = "オーナーズ倶楽部運営事務局"
+    """Department in the contact block."""
+    contact_phone: str = "0120-000-000"
+    """Telephone number that a person in difficulty calls."""
+    contact_hours: str = "9:00〜17:00（土日祝日を除く）"
+    """When the telephone is answered."""
+    contact_email: str = "support@ownersclub.example"
+    """Mail address in the contact block."""
+
+    mail_sender: str = "account-noreply@ownersclub.example"
+    """Address in the From header."""
+    smtp_host: str = ""
+    """SMTP server. Empty: mails are kept for the mail page (development) or wait (production)."""
+    smtp_port: int = 587
+    """Port of the SMTP server."""
+    smtp_starttls: bool = True
+    """Require STARTTLS before anything is sent."""
+    smtp_username: str = ""
+    """User name for SMTP authentication; empty for none."""
+    smtp_password: str = ""
+    """Password for SMTP authentication."""
+    smtp_timeout: int = 20
+    """Longest wait for the SMTP server."""
+    mail_attempts: int = 12
+    """Deliveries tried (waiting 5 s, 10 s, 20 s … at most an hour) before an item becomes a dead letter."""
+    mails_per_recipient_hour: int = 5
+    """Registration and password mails that one address can be sent in an hour."""
+
+    registration_link_lifetime: int = 3600
+    """Life of the link in the registration mail."""
+    password_link_lifetime: int = 600
+    """Life of the link in the forgotten-password mail."""
+    session_idle: int = 1800
+    """A sign-in session ends after so long without a request."""
+    session_lifetime: int = 12 * 3600
+    """A sign-in session ends at the latest after so long."""
+    authorization_request_lifetime: int = 3600
+    """An authorization request waits so long for the person to sign in."""
+    authorization_code_lifetime: int = 60
+    """Life of an authorization code."""
+    access_token_lifetime: int = 300
+    """Life of an access token."""
+    id_token_lifetime: int = 300
+    """Life of an ID token."""
+    refresh_token_lifetime: int = 12 * 3600
+    """Life of a refresh token family."""
+    act_as_ticket_lifetime: int = 60
+    """Life of the ticket that carries a proxy login into a browser."""
+    act_as_session_lifetime: int = 1800
+    """A proxy login ends at the latest after so long."""
+    delegation_request_days: int = 30
+    """Days that an agency has to answer an owner's request."""
+
+    trusted_proxies: int = 0
+    """How many reverse proxies in front set X-Forwarded-For and X-Forwarded-Proto (0: none is believed)."""
+
+    INSECURE_allow_http: bool = Field(default=False, alias="IDP_INSECURE_ALLOW_HTTP")
+    """Allow an http issuer although it is not localhost. Refused in production."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings.
+
+        :raises SettingsRefused: a name is unknown, a value is wrong, or a secret is still the default one.
+        """
+        given = _read(os.environ if environ is None else environ)
+        try:
+            return cls(**given)  # type: ignore[arg-type]  # pydantic converts the texts
+        except ValidationError as error:
+            lines = [f"{PREFIX}{_name(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
+            raise SettingsRefused("\n".join(lines)) from error
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: object, init_settings: object, **_: object) -> tuple:  # type: ignore[type-arg,override]
+        """Take values only from ``from_environment``, which refuses names that it does not know."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> Self:
+        parts = urlsplit(self.issuer)
+        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("IDP_ISSUER must be an address like https://id.example.jp, without ? and #")
+        if self.issuer.endswith("/"):
+            raise ValueError("IDP_ISSUER must not end with a slash")
+        local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if self.environment is Environment.PRODUCTION:
+            self._check_production(parts.scheme)
+        elif parts.scheme == "http" and not local and not self.INSECURE_allow_http:
+            raise ValueError("IDP_ISSUER must be https unless it is localhost")
+        return self
+
+    def _check_production(self, scheme: str) -> None:
+        if scheme != "https":
+            raise ValueError("IDP_ISSUER must be https in production")
+        if self.INSECURE_allow_http:
+            raise ValueError("IDP_INSECURE_ALLOW_HTTP is refused in production")
+        for name in ("secret_key", "encryption_key"):
+            value = getattr(self, name)
+            if value == DEVELOPMENT_SECRET or len(value) < 32:
+                raise ValueError(f"{PREFIX}{name.upper()} must be set to a secret of at least 32 characters")
+
+    @property
+    def is_development(self) -> bool:
+        """Whether default secrets, http and the mail page are allowed."""
+        return self.environment is Environment.DEVELOPMENT
+
+    @property
+    def cookies_are_secure(self) -> bool:
+        """Whether cookies carry ``Secure`` and the ``__Host-`` prefix: always, except for http on localhost."""
+        return self.issuer.startswith("https://")
+
+    @property
+    def issuer_origin(self) -> str:
+        """Scheme and host of the issuer, as browsers send it in the Origin header (RFC 6454 §6.2)."""
+        parts = urlsplit(self.issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def issuer_path(self) -> str:
+        """Path under which the server is mounted; empty for the root."""
+        return urlsplit(self.issuer).path
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return str(location[0]).removeprefix(PREFIX).upper() if location else ""
+
+
+def _read(environ: Mapping[str, str]) -> dict[str, str]:
+    """Collect ``IDP_*``, following ``*_FILE``, and refuse a name that no setting has."""
+    known = {(field.alias or PREFIX + name.upper()): (field.alias or name)
+             for name, field in Settings.model_fields.items()}  # fmt: skip
+    given: dict[str, str] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        target = variable
+        if variable not in known and variable.endswith("_FILE"):
+            target = variable.removesuffix("_FILE")
+        if target not in known:
+            raise SettingsRefused(f"{variable} is not a setting. `idp config` lists all settings.")
+        if target != variable:
+            try:
+                value = Path(value).read_text(encoding="utf-8").strip()  # noqa: PLW2901
+            except OSError as error:
+                raise SettingsRefused(f"{variable}: cannot read {value}: {error.strerror}") from error
+        given[known[target]] = value
+    return given

@@ -1,0 +1,135 @@
+"""Small things that every page and API of this server needs: request id, who asks, problem answers, paths."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flask import Response, current_app, g, has_request_context, jsonify, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from idp import credentials
+from idp.errors import Forbidden, Refusal
+from idp.settings import Settings
+
+
+@dataclass(frozen=True)
+class RequestOrigin:
+    """Where the running request comes from, for audit and logs; empty outside of a request."""
+
+    address: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class BearerIdentity:
+    """Who calls an API with an access token, as ``oauth`` verified it against the live records.
+
+    :ivar subject: account the token speaks for (the owner, under act).
+    :ivar actor: the staff member who acts, or None.
+    :ivar session_id: browser session, or the act-as session under act.
+    :ivar grant_id: the delegation grant under act.
+    """
+
+    subject: UUID
+    client_id: str
+    scope: frozenset[str]
+    session_id: UUID | None
+    actor: UUID | None = None
+    grant_id: UUID | None = None
+
+
+class TokenMissing(Refusal):
+    """The API was called without a usable access token (RFC 6750 §3)."""
+
+    status = 401
+
+
+class ScopeMissing(Forbidden):
+    """The access token does not carry the scope that the call needs (RFC 6750 §3.1)."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
+
+def current_settings() -> Settings:
+    """Return the settings of the running application."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def request_origin() -> RequestOrigin:
+    """Return address and id of the running request."""
+    if not has_request_context():
+        return RequestOrigin(None, None)
+    return RequestOrigin(request.remote_addr, request_id())
+
+
+def request_id() -> str:
+    """Return the id of this request, made on first use; it stands in the log, the answer and every error page."""
+    if "request_id" not in g:
+        g.request_id = credentials.mint_jti()[:12]
+    return str(g.request_id)
+
+
+def bearer() -> BearerIdentity:
+    """Return who calls this API.
+
+    :raises TokenMissing: there is no valid access token.
+    """
+    identity: BearerIdentity | None = g.get("bearer")
+    if identity is None:
+        raise TokenMissing
+    return identity
+
+
+def require_scope(*, own: str | None = None, act: str | None = None) -> BearerIdentity:
+    """Return the caller if its token carries the scope: ``own`` for itself, ``act`` under a delegation.
+
+    A scope that is not named is refused, so that an act-as token reaches only what was written for it.
+    """
+    identity = bearer()
+    needed = own if identity.actor is None else act
+    if needed is None:
+        raise Forbidden
+    if needed not in identity.scope:
+        raise ScopeMissing(needed)
+    return identity
+
+
+def problem(status: int, title: str, *, detail: str = "", **extra: Any) -> Response:
+    """Return problem details (RFC 9457 §3)."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail,
+            "request_id": request_id(), **extra}  # fmt: skip
+    response = jsonify(body)
+    response.status_code = status
+    response.mimetype = "application/problem+json"
+    return response
+
+
+_PLAIN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*\Z")
+
+
+def own_path(target: str | None, *, default: str = "/") -> str:
+    """Return a path of this very server that a GET can show, else the default: never somebody else's page.
+
+    The path must be one that our URL map knows, so that ``//evil``, ``/\\evil`` or a scheme cannot pass
+    however a browser reads them (CWE-601).
+    """
+    if not target or not _PLAIN_PATH.match(target) or "\\" in target:
+        return default
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc:
+        return default
+    root = current_settings().issuer_path
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None or not parts.path.startswith(root):
+        return default
+    try:
+        adapter.match(parts.path.removeprefix(root) or "/", method="GET")
+    except (HTTPException, RequestRedirect):
+        return default
+    return target
