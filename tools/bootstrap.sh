@@ -129,7 +129,9 @@ refuse_full_disk() {
 
 explain_pip_failure() { # lock file
   refuse_full_disk
-  if grep -qE 'DO NOT MATCH THE HASHES|MISMATCHED' "$log"; then
+  if grep -q 'Operation cancelled' "$log"; then
+    stop "Interrupted: .venv is not finished. Run make again, and it starts afresh."
+  elif grep -qE 'DO NOT MATCH THE HASHES|MISMATCHED' "$log"; then
     stop "A downloaded package is not the one that $1 names, so it was not installed." \
       "A proxy or a package mirror may have changed it. Try again, or from another network."
   elif grep -qE 'CERTIFICATE_VERIFY_FAILED|SSLError' "$log"; then
