@@ -13,18 +13,7 @@ CLOCKS = {"datetime", "date", "func"}
 """What has a ``now`` or ``today`` of its own; ``func`` is the database's."""
 RANDOM_MODULES = {"secrets", "random"}
 RANDOM_NAMES = {"uuid1", "uuid4", "urandom", "getrandom", "SystemRandom"}
-IMPURE = {
-    "os",
-    "io",
-    "sys",
-    "pathlib",
-    "socket",
-    "sqlite3",
-    "subprocess",
-    "threading",
-    "time",
-    "urllib.request",
-}
+IMPURE = {"io", "os", "pathlib", "socket", "sqlite3", "subprocess", "sys", "threading", "time"}
 
 
 def last_name(node: ast.expr) -> str:
@@ -42,10 +31,7 @@ def time_reads(tree: ast.Module) -> Iterator[Finding]:
                 yield node.lineno, f"{last_name(value)}.{node.attr}"
             case ast.Attribute(value=ast.Name(id="time"), attr="time" | "time_ns" | "gmtime" | "localtime"):
                 yield node.lineno, f"time.{node.attr}"
-            case ast.ImportFrom(module="time", names=names) if {name.name for name in names} & {
-                "time",
-                "time_ns",
-            }:
+            case ast.ImportFrom(module="time", names=names) if any(n.name.startswith("time") for n in names):
                 yield node.lineno, "from time import time"
 
 
@@ -72,7 +58,7 @@ def commits(tree: ast.Module) -> Iterator[Finding]:
 
 
 def impure_imports(tree: ast.Module) -> Iterator[Finding]:
-    """Find imports of anything but the pure part of the standard library, other rules, and the root of refusals."""
+    """Find imports of anything but pure standard library, other rules, and the root of refusals."""
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -93,11 +79,7 @@ def impure_imports(tree: ast.Module) -> Iterator[Finding]:
 @pytest.mark.parametrize(
     ("home", "find"),
     [("clock.py", time_reads), ("credentials.py", random_reads), ("unit_of_work.py", commits)],
-    ids=[
-        "time is read in clock.py alone",
-        "randomness in credentials.py",
-        "commit is said in unit_of_work.py",
-    ],
+    ids=["time in clock.py", "randomness in credentials.py", "commit in unit_of_work.py"],
 )
 def test_a_primitive_is_used_in_its_home_alone(
     home: str, find: Callable[[ast.Module], Iterator[Finding]]
