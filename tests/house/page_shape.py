@@ -32,9 +32,9 @@ class Count:
 
 
 def find_template(name: str, sources: Sources, *, beside: str) -> str | None:
-    """Return the path of the template that ``beside`` calls ``name``, its own application's before the kit's."""
+    """Return the path of the template that ``beside`` calls ``name``, or None: its own, or the kit's."""
     own = beside.partition("templates/")[0] + "templates"
-    candidates = (f"{own}/{name}", f"{KIT}/{name}")
+    candidates = (f"{own}/{name}", f"{KIT}/{name}") if own != "templates" else (f"{own}/{name}",)
     return next((path for path in candidates if path in sources), None)
 
 
