@@ -142,8 +142,30 @@ class NotAMember(Forbidden):
     """The page is for agencies and the person belongs to none."""
 
 
+class AgencyNotActive(Forbidden):
+    """The member's agency is suspended; its pages open again when the operator lifts that."""
+
+
 class RoleMayNot(Forbidden):
     """The member's role does not include this."""
+
+
+def session_is_alive(
+    *,
+    ended_at: datetime | None,
+    expires_at: datetime,
+    last_seen_at: datetime,
+    account_status: str,
+    now: datetime,
+    idle: timedelta,
+) -> bool:
+    """Tell whether a sign-in still stands: not ended, not too old, not left alone, the person welcome."""
+    return (
+        ended_at is None
+        and now < expires_at
+        and now < last_seen_at + idle
+        and account_status == AccountStatus.ACTIVE
+    )
 
 
 FREE_ATTEMPTS = 10
@@ -154,7 +176,8 @@ def sign_in_wait(*, failures: int, last_failure: datetime | None, now: datetime)
     """Return how long the next try must wait: nothing for ten failures, then 30 s, doubling to one hour."""
     if failures < FREE_ATTEMPTS or last_failure is None:
         return timedelta(0)
-    pause = min(timedelta(seconds=30) * 2 ** (failures - FREE_ATTEMPTS), LONGEST_WAIT)
+    doublings = min(failures - FREE_ATTEMPTS, 10)
+    pause = min(timedelta(seconds=30 << doublings), LONGEST_WAIT)
     return max(last_failure + pause - now, timedelta(0))
 
 
