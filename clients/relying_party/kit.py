@@ -1,0 +1,172 @@
+"""``RelyingParty``: what an application sees of the kit."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec
+from urllib.parse import urlencode
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Forbidden
+
+from clients.relying_party import api, gate, logs, routes, web
+from clients.relying_party.credentials import Vault
+from clients.relying_party.parts import Application, Parts
+from clients.relying_party.provider import Provider
+from clients.relying_party.sessions import SessionStore
+from clients.relying_party.settings import RelyingPartySettings
+from clients.relying_party.token_endpoint import TokenEndpoint
+from clients.relying_party.values import ActAsTicket, ApiResponse, Session
+
+P = ParamSpec("P")
+View = Callable[P, ResponseReturnValue]
+
+
+class RelyingParty:
+    """Makes a Flask application a relying party.
+
+    It registers the blueprint ``rp`` (``/login``, ``/logout``, ``/oidc/…``, ``/proxy-login/end``,
+    ``/language``), CSRF protection, the headers, the error pages and what the shared ``base.html`` needs.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        settings: RelyingPartySettings,
+        *,
+        name: str,
+        title: str,
+        scope: str,
+        home_endpoint: str,
+        after_sign_out: str = "/",
+        act_as_supported: bool = False,
+        agency_portal_url: str = "",
+        form_action_origins: Iterable[str] = (),
+    ) -> None:
+        provider = Provider(settings)
+        self._parts = Parts(
+            application=Application(
+                name=name,
+                title=title,
+                scope=scope,
+                home_endpoint=home_endpoint,
+                after_sign_out=after_sign_out,
+                act_as_supported=act_as_supported,
+                agency_portal_url=agency_portal_url,
+                form_action_origins=tuple(form_action_origins),
+            ),
+            settings=settings,
+            provider=provider,
+            tokens=TokenEndpoint(settings, provider),
+            sessions=SessionStore(settings),
+            sign_in_vault=Vault(settings.secret_key, "sign-in cookie"),
+        )
+        logs.configure()
+        web.install(app, self._parts)
+        routes.install(app, self._parts)
+
+    @property
+    def settings(self) -> RelyingPartySettings:
+        """The settings that the kit was built with."""
+        return self._parts.settings
+
+    @property
+    def session(self) -> Session | None:
+        """The session of the present request; None while nobody is signed in."""
+        return gate.current_session(self._parts)
+
+    def login_required(self, view: View[P]) -> View[P]:
+        """Let only signed-in people in.
+
+        Without a session a GET goes to sign-in and comes back; a POST gets a page that says nothing was done.
+        A proxy login whose access token has run out makes the round by the server first.
+        """
+
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+            answer = gate.check_signed_in(self._parts)
+            return answer if answer is not None else view(*args, **kwargs)
+
+        return guarded
+
+    def forbidden_under_act(self, view: View[P]) -> View[P]:
+        """Refuse the page to somebody who acts for an owner, whatever the grant permits. Implies sign-in."""
+
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+            if self.get_session().act is not None:
+                raise Forbidden
+            return view(*args, **kwargs)
+
+        return self.login_required(guarded)
+
+    def requires_permission(self, permission: str) -> Callable[[View[P]], View[P]]:
+        """Refuse the page to somebody who acts for an owner without this permission. Implies sign-in.
+
+        :param permission: a scope such as ``mypage.write``. The owner's own session always has it.
+        """
+
+        def decorate(view: View[P]) -> View[P]:
+            @wraps(view)
+            def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+                if not self.get_session().may(permission):
+                    raise Forbidden
+                return view(*args, **kwargs)
+
+            return self.login_required(guarded)
+
+        return decorate
+
+    def get_session(self) -> Session:
+        """Return the session of a view that requires one.
+
+        :raises SessionIsOver: nobody is signed in.
+        """
+        return gate.get_session(self._parts)
+
+    def api(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> ApiResponse:
+        """Call the server's API in the name of the present session, with a fresh access token.
+
+        :param path: from the issuer, such as ``/api/me/profile``.
+        :raises SessionIsOver: nobody is signed in any more. Left alone, it becomes a page with a way to sign
+            in.
+        :raises ProxyLoginIsOver: the same under act; the page says why and leads back to the portal.
+        :raises ProviderUnavailable: no answer; becomes a page that asks to try later.
+        """
+        return api.call(self._parts, self.get_session(), method=method, path=path, json=json, params=params)
+
+    def exchange(
+        self, delegation_id: str, *, audience: str, scope: Iterable[str], reason: str = ""
+    ) -> ActAsTicket:
+        """Exchange the present session's access token for an act-as ticket (RFC 8693).
+
+        :param audience: client id of the relying party that shall receive the proxy login.
+        :param scope: permissions wanted, a subset of what the grant permits.
+        :raises ExchangeRefused: the server says no; ``error`` has its code.
+        """
+        return api.exchange(
+            self._parts,
+            self.get_session(),
+            delegation_id=delegation_id,
+            audience=audience,
+            scope=tuple(scope),
+            reason=reason,
+        )
+
+    def initiate_login_url(
+        self, initiate_login_uri: str, *, ticket: ActAsTicket, target_link_uri: str
+    ) -> str:
+        """Return where to send the browser with a ticket (OIDC Core §4)."""
+        query = {
+            "iss": self.settings.issuer,
+            "login_hint": ticket.value,
+            "target_link_uri": target_link_uri,
+        }
+        return f"{initiate_login_uri}?{urlencode(query)}"

@@ -1,0 +1,144 @@
+"""The authorization server as a stranger knows it: its discovery document and its keys, fetched, checked and cached."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, KeySet
+
+from clients.relying_party import clock
+from clients.relying_party.errors import ProviderUnavailable
+from clients.relying_party.settings import RelyingPartySettings
+
+FRESH = timedelta(minutes=10)
+"""How long a fetched document is used without asking again."""
+STALE = timedelta(hours=1)
+"""How long it is used when the server does not answer: an outage there need not become one here."""
+PAUSE = timedelta(seconds=10)
+"""Shortest time between two fetches because of an unknown key: forged tokens must not make us a flood."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What the kit uses of the discovery document (OpenID Connect Discovery 1.0 §3)."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    userinfo_endpoint: str
+    jwks_uri: str
+    end_session_endpoint: str
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Fetched(Generic[T]):
+    value: T
+    at: datetime
+
+
+class Provider:
+    """Discovery and JWKS of one issuer, for all threads of a process."""
+
+    def __init__(self, settings: RelyingPartySettings) -> None:
+        self._issuer = settings.issuer
+        self._timeout = (settings.timeout_connect, settings.timeout_read)
+        self._lock = Lock()
+        self._metadata: _Fetched[Metadata] | None = None
+        self._keys: _Fetched[KeySet] | None = None
+
+    @property
+    def metadata(self) -> Metadata:
+        """The endpoints.
+
+        :raises ProviderUnavailable: the server does not answer, or not as this issuer.
+        """
+        with self._lock:
+            return self._load_metadata()
+
+    def find_keys(self, kid: str | None) -> list[Key]:
+        """Return the keys with this id; all of them for a token without one (OIDC Core §10.1).
+
+        An unknown id asks the server again, because it may have rotated its keys a moment ago.
+
+        :raises ProviderUnavailable: the server does not answer.
+        """
+        with self._lock:
+            fetched = self._load_keys(clock.now() - FRESH)
+            found = _matching(fetched.value, kid)
+            if not found:
+                fetched = self._load_keys(clock.now() - PAUSE)
+                found = _matching(fetched.value, kid)
+            return found
+
+    def _load_metadata(self) -> Metadata:
+        known = self._metadata
+        if known is not None and known.at > clock.now() - FRESH:
+            return known.value
+        try:
+            value = _parse_metadata(
+                self._fetch(f"{self._issuer}/.well-known/openid-configuration"), self._issuer
+            )
+        except ProviderUnavailable:
+            if known is None or known.at <= clock.now() - STALE:
+                raise
+            return known.value
+        self._metadata = _Fetched(value, clock.now())
+        return value
+
+    def _load_keys(self, since: datetime) -> _Fetched[KeySet]:
+        known = self._keys
+        if known is not None and known.at > since:
+            return known
+        try:
+            keys = _parse_keys(self._fetch(self._load_metadata().jwks_uri))
+        except ProviderUnavailable:
+            if known is None or known.at <= clock.now() - STALE:
+                raise
+            return known
+        self._keys = _Fetched(keys, clock.now())
+        return self._keys
+
+    def _fetch(self, url: str) -> Mapping[str, Any]:
+        try:
+            response = requests.get(
+                url, headers={"Accept": "application/json"}, timeout=self._timeout, allow_redirects=False
+            )
+            document = response.json()
+        except (requests.RequestException, ValueError) as error:
+            raise ProviderUnavailable(f"no document at {urlsplit(url).path}") from error
+        if response.status_code != 200 or not isinstance(document, dict):
+            raise ProviderUnavailable(f"no document at {urlsplit(url).path}")
+        return document
+
+
+def _matching(keys: KeySet, kid: str | None) -> list[Key]:
+    return [key for key in keys.keys if kid is None or key.kid == kid]
+
+
+def _parse_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
+    """Read the document, which must be that of the issuer asked (Discovery §4.3)."""
+    if document.get("issuer") != issuer:
+        raise ProviderUnavailable("the discovery document names another issuer")
+    endpoints = {name: document.get(name) for name in Metadata.__dataclass_fields__}
+    for name, url in endpoints.items():
+        # A server on https never sends us, our secret or the browser to an unprotected address.
+        if not isinstance(url, str) or urlsplit(url).scheme not in {"https", urlsplit(issuer).scheme}:
+            raise ProviderUnavailable(f"the discovery document has no usable {name}")
+    return Metadata(**{name: str(url) for name, url in endpoints.items()})
+
+
+def _parse_keys(document: Mapping[str, Any]) -> KeySet:
+    usable = [
+        key for key in document.get("keys", []) if isinstance(key, dict) and key.get("use", "sig") == "sig"
+    ]
+    try:
+        return KeySet.import_key_set({"keys": usable})
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise ProviderUnavailable("the key set cannot be read") from error

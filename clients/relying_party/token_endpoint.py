@@ -1,0 +1,220 @@
+"""Speaks with the token endpoint and userinfo: the only importer of Authlib's client classes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import requests
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from authlib.oauth2.rfc7523.assertion import private_key_jwt_sign
+from joserfc.jwk import ECKey
+
+from clients.relying_party import clock
+from clients.relying_party.errors import ExchangeRefused, ProviderUnavailable, TokenRefused
+from clients.relying_party.provider import Provider
+from clients.relying_party.settings import RelyingPartySettings
+from clients.relying_party.values import ActAsTicket
+
+URN = "urn:ietf:params:oauth"
+CLUB = "urn:ownersclub:params:oauth:token-type"
+ASSERTION_LIFETIME = 60
+
+
+class NeverSent(ProviderUnavailable):
+    """The server was not reached at all, so that nothing it holds has changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenResponse:
+    """A successful token response (RFC 6749 §5.1), with the moment from which its life is counted."""
+
+    access_token: str = field(repr=False)
+    access_expires_at: datetime
+    refresh_token: str = field(repr=False)
+    id_token: str = field(repr=False)
+    scope: frozenset[str] | None
+    """None where the server did not say, which means: as requested."""
+
+
+class _Assertion(PrivateKeyJWT):  # type: ignore[misc]  # Authlib has no types
+    """Authlib's ``private_key_jwt``, living one minute instead of an hour, and for the issuer as its audience."""
+
+    alg = "ES256"
+
+    def sign(self, auth: Any, token_endpoint: str) -> str:
+        """Make the assertion (RFC 7523 §3) with a fresh ``jti``."""
+        return str(
+            private_key_jwt_sign(
+                auth.client_secret,
+                auth.client_id,
+                token_endpoint,
+                alg=self.alg,
+                issued_at=clock.epoch(clock.now()),
+                expires_in=ASSERTION_LIFETIME,
+            )
+        )
+
+
+class TokenEndpoint:
+    """Redeems codes and refresh tokens, exchanges tokens, asks userinfo."""
+
+    def __init__(self, settings: RelyingPartySettings, provider: Provider) -> None:
+        self._settings = settings
+        self._provider = provider
+        self._timeout = (settings.timeout_connect, settings.timeout_read)
+        self._key = ECKey.import_key(_key_text(settings.private_key)) if settings.private_key else None
+
+    def authorization_url(
+        self, *, redirect_uri: str, code_verifier: str, parameters: Mapping[str, str]
+    ) -> str:
+        """Return the address of an authorization request with PKCE S256 (RFC 7636)."""
+        url, _ = self._client().create_authorization_url(
+            self._provider.metadata.authorization_endpoint,
+            redirect_uri=redirect_uri,
+            code_verifier=code_verifier,
+            **parameters,
+        )
+        return str(url)
+
+    def redeem_code(self, code: str, *, redirect_uri: str, code_verifier: str) -> TokenResponse:
+        """Exchange an authorization code.
+
+        :raises TokenRefused: the server does not accept the code.
+        :raises ProviderUnavailable: no answer that makes sense.
+        """
+        return self._request(
+            {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "code_verifier": code_verifier}
+        )  # fmt: skip
+
+    def refresh(self, refresh_token: str) -> TokenResponse:
+        """Exchange a refresh token, which is used up by it.
+
+        :raises TokenRefused: the server does not accept the token.
+        :raises NeverSent: the token is still good.
+        :raises ProviderUnavailable: it is not known whether the token was used up.
+        """
+        return self._request({"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    def exchange(
+        self, delegation_id: str, *, actor_token: str, audience: str, scope: tuple[str, ...], reason: str
+    ) -> ActAsTicket:
+        """Exchange a member of staff's access token and a delegation grant for a ticket (RFC 8693 §2.1).
+
+        :raises ExchangeRefused: the server says no.
+        """
+        parameters = {
+            "grant_type": f"{URN}:grant-type:token-exchange",
+            "subject_token": delegation_id,
+            "subject_token_type": f"{CLUB}:delegation-grant",
+            "actor_token": actor_token,
+            "actor_token_type": f"{URN}:token-type:access_token",
+            "audience": audience,
+            "scope": " ".join(scope),
+            "requested_token_type": f"{CLUB}:act-as-ticket",
+        }
+        try:
+            token = self._fetch(parameters | ({"reason": reason} if reason else {}))
+        except TokenRefused as refusal:
+            raise ExchangeRefused(refusal.error) from refusal
+        if token.get("issued_token_type") != f"{CLUB}:act-as-ticket" or token.get("token_type") != "N_A":
+            raise ProviderUnavailable("the exchange answered with another kind of token")
+        return ActAsTicket(value=_text(token, "access_token"), expires_in=_lifetime(token))
+
+    def userinfo(self, access_token: str) -> Mapping[str, Any]:
+        """Return the claims of userinfo (OIDC Core §5.3). The caller compares ``sub``.
+
+        :raises ProviderUnavailable: no answer that makes sense.
+        """
+        try:
+            response = requests.get(
+                self._provider.metadata.userinfo_endpoint,
+                headers={"Authorization": f"Bearer {access_token}", "Accept": "application/json"},
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+            claims = response.json()
+        except (requests.RequestException, ValueError) as error:
+            raise ProviderUnavailable("no userinfo") from error
+        if response.status_code != 200 or not isinstance(claims, dict):
+            raise ProviderUnavailable("no userinfo")
+        return claims
+
+    def _client(self) -> OAuth2Session:
+        method = "private_key_jwt" if self._key else "client_secret_basic"
+        client = OAuth2Session(
+            self._settings.client_id,
+            self._key or self._settings.client_secret,
+            token_endpoint_auth_method=method,
+            code_challenge_method="S256",
+            default_timeout=self._timeout,
+        )
+        if self._key:
+            client.register_client_auth_method(_Assertion(self._settings.issuer))
+        return client
+
+    def _request(self, parameters: Mapping[str, str]) -> TokenResponse:
+        asked_at = clock.now()
+        token = self._fetch(parameters)
+        if str(token.get("token_type", "")).lower() != "bearer":
+            raise ProviderUnavailable("the token endpoint answered with another kind of token")
+        scope = token.get("scope")
+        return TokenResponse(
+            access_token=_text(token, "access_token"),
+            access_expires_at=asked_at + timedelta(seconds=_lifetime(token)),
+            refresh_token=_text(token, "refresh_token", required=False),
+            id_token=_text(token, "id_token", required=False),
+            scope=None if scope is None else frozenset(str(scope).split()),
+        )
+
+    def _fetch(self, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+        fields = dict(parameters)
+        endpoint = self._provider.metadata.token_endpoint
+        try:
+            with self._client() as client:
+                token = client.fetch_token(
+                    endpoint, grant_type=fields.pop("grant_type"), allow_redirects=False, **fields
+                )
+        except OAuthError as error:
+            raise TokenRefused(str(error.error)) from error
+        except requests.ConnectionError as error:
+            # ConnectTimeout is both; a read timeout is a Timeout alone and says nothing about what the server
+            # did.
+            raise (NeverSent if _was_never_sent(error) else ProviderUnavailable)(
+                "no token response"
+            ) from error
+        except (requests.RequestException, ValueError) as error:
+            raise ProviderUnavailable("no token response") from error
+        return dict(token)
+
+
+def _was_never_sent(error: requests.ConnectionError) -> bool:
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    return type(getattr(cause, "reason", None)).__name__ == "NewConnectionError"
+
+
+def _key_text(text: str) -> Any:
+    """Return a key in the form that joserfc imports: a JWK as a dict, PEM as text."""
+    return json.loads(text) if text.lstrip().startswith("{") else text
+
+
+def _text(token: Mapping[str, Any], name: str, *, required: bool = True) -> str:
+    value = token.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or not value or not value.isascii():
+        raise ProviderUnavailable(f"the token response has no usable {name}")
+    return value
+
+
+def _lifetime(token: Mapping[str, Any]) -> int:
+    """Return ``expires_in``; a server that does not say gets its token used for a minute."""
+    value = token.get("expires_in", 60)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 24 * 3600:
+        raise ProviderUnavailable("the token response has no usable expires_in")
+    return value
