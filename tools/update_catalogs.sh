@@ -10,17 +10,34 @@ pybabel() { .venv/bin/pybabel --quiet "$@"; }
 template=$(mktemp)
 trap 'rm -f "$template"' EXIT
 
+header() { # of a catalogue that does not exist yet
+  cat <<'TXT'
+# What a person reads in English; the message itself is the Japanese of the sources.
+msgid ""
+msgstr ""
+"Project-Id-Version: ownersclub-idp\n"
+"Language: en\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\n"
+"MIME-Version: 1.0\n"
+"Content-Type: text/plain; charset=utf-8\n"
+"Content-Transfer-Encoding: 8bit\n"
+TXT
+}
+
 update() { # folder of the translations, then where its messages are
   local translations=$1 catalog=$1/en/LC_MESSAGES/messages.po
   shift
   pybabel extract --mapping babel.cfg --keywords "_l lazy_gettext lazy_ngettext:1,2" --no-location --sort-output \
     --project "ownersclub-idp" --output-file "$template" "$@"
-  if [ -f "$catalog" ]; then
-    pybabel update --locale en --input-file "$template" --output-file "$catalog" \
-      --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
-  else
-    pybabel init --locale en --input-file "$template" --output-file "$catalog" --no-wrap
+  if [ ! -f "$catalog" ]; then
+    mkdir -p "$(dirname "$catalog")"
+    header >"$catalog"
   fi
+  pybabel update --locale en --input-file "$template" --output-file "$catalog" \
+    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
+  # Babel adds fields that nobody fills in, and a date that would make every run a change.
+  sed -i -E '/^"(Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):/d' \
+    "$catalog"
   pybabel compile --input-file "$catalog" --output-file "${catalog%.po}.mo"
 }
 
