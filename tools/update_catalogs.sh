@@ -36,8 +36,8 @@ update() { # folder of the translations, then where its messages are
   pybabel update --locale en --input-file "$template" --output-file "$catalog" \
     --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
   # Babel adds fields that nobody fills in, and a date that would make every run a change.
-  sed -i -E '/^"(Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):/d' \
-    "$catalog"
+  sed -i -E -e '/^"(Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):/d' \
+    -e 's/^("Project-Id-Version:)  /\1 /' "$catalog"
   pybabel compile --input-file "$catalog" --output-file "${catalog%.po}.mo"
 }
 
