@@ -86,7 +86,7 @@ def usable_access_token(parts: Parts, session: Session, *, rejected: str = "") -
     for _ in range(POLLS):
         stored = parts.sessions.find(session.key, now=clock.now())
         if stored is None or stored.end_reason is not None:
-            raise _over(session, EndReason.ENDED_BY_SERVER if stored is None else stored.end_reason)
+            raise _over(session, stored.end_reason if stored else None)
         if _is_usable(stored, rejected=rejected):
             return stored.access_token
         if session.act is not None:
@@ -189,7 +189,7 @@ def _end(parts: Parts, session: Session) -> NoReturn:
     raise _over(session, EndReason.ENDED_BY_SERVER)
 
 
-def _over(session: Session, reason: EndReason) -> SessionIsOver | ProxyLoginIsOver:
+def _over(session: Session, reason: EndReason | None) -> SessionIsOver | ProxyLoginIsOver:
     if session.act is None:
         return SessionIsOver()
     return ProxyLoginIsOver(time_is_over=reason is EndReason.TIME_OVER)

@@ -1,4 +1,4 @@
-"""What the banner of a proxy login says: who is acting, for which company, as whom, and for how long still."""
+"""What the banner of a proxy login says: who is acting, for which company, as whom, for how long still."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Checks that ID tokens and logout tokens have in common (OIDC Core §3.1.3.7, Back-Channel Logout 1.0 §2.6)."""
+"""What ID tokens and logout tokens must both fulfil (OIDC Core §3.1.3.7, Back-Channel Logout 1.0 §2.6)."""
 
 from collections.abc import Mapping
 from datetime import datetime

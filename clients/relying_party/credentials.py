@@ -1,4 +1,4 @@
-"""The only reader of randomness, and what keeps secrets: digests for what is looked up, encryption for what is used.
+"""The only reader of randomness, and the keeper of secrets: by digest to look up, encrypted to use.
 
 A copy of the session database alone must not let anybody in: the cookie's value is stored as a digest, and
 the tokens under a key that lives in the settings.

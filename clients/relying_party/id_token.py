@@ -34,7 +34,7 @@ class Expectation:
     client_id: str
     algorithm: str
     nonce: str | None
-    """The nonce of the request; None for a token from a refresh, which need not repeat it (OIDC Core §12.2)."""
+    """The nonce of the request; None after a refresh, which need not repeat it (OIDC Core §12.2)."""
     access_token: str
     act_as_supported: bool
 

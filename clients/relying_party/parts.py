@@ -1,4 +1,4 @@
-"""What the modules of the kit share: the application's own description, and the instruments built from its settings."""
+"""What the modules of the kit share: the application as it describes itself, and its instruments."""
 
 from dataclasses import dataclass
 

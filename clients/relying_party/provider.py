@@ -1,4 +1,4 @@
-"""The authorization server as a stranger knows it: its discovery document and its keys, fetched, checked and cached."""
+"""The authorization server as a stranger knows it: discovery document and keys, checked and cached."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

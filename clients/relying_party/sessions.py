@@ -175,8 +175,14 @@ class SessionStore:
         return True
 
     def store_tokens(
-        self, key: str, tokens: TokenResponse, *, claim: str | None = None, id_token: str = "", end: datetime | None = None
-    ) -> bool:  # fmt: skip
+        self,
+        key: str,
+        tokens: TokenResponse,
+        *,
+        claim: str | None = None,
+        id_token: str = "",
+        end: datetime | None = None,
+    ) -> bool:
         """Put renewed tokens into a session that is still alive.
 
         :param claim: the claim under which a refresh token was used up; it is given back with this.
@@ -206,7 +212,7 @@ class SessionStore:
             return connection.execute(statement.values(values)).rowcount == 1
 
     def claim_refresh(self, stored: StoredSession, *, now: datetime) -> str | None:
-        """Take the refresh token out of the row, so that nobody else can use it; None when somebody else was first.
+        """Take the refresh token out of the row for this request alone; None when another one was first.
 
         This is the row's lock. It is a conditional UPDATE and not a lock of the database, because SQLite has
         only one for all rows, and it would be held while the server answers. A holder that dies loses the
@@ -228,7 +234,7 @@ class SessionStore:
         return claim if result.rowcount == 1 else None
 
     def give_back_refresh(self, stored: StoredSession, claim: str, *, used_up: bool) -> None:
-        """Return a claim without new tokens: with the old token when it never reached the server, else without."""
+        """Return a claim without new tokens: with the old token, if that never reached the server."""
         values: dict[str, Any] = {"refresh_claim": None, "refresh_claimed_at": None}
         if not used_up:
             values["refresh_token"] = stored.sealed_refresh_token

@@ -85,7 +85,11 @@ class RelyingPartySettings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: object
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_named: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take values only from ``from_environment``, which refuses names that it does not know."""
         return (init_settings,)
@@ -106,7 +110,7 @@ class RelyingPartySettings(BaseSettings):
 
     @property
     def cookies_are_secure(self) -> bool:
-        """Whether cookies carry ``Secure`` and the ``__Host-`` prefix: always, except for http on localhost."""
+        """Whether cookies carry ``Secure`` and ``__Host-``: always, except for http on localhost."""
         return self.base_url.startswith("https://")
 
     @property

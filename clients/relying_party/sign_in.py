@@ -1,4 +1,4 @@
-"""Sign-in: the authorization request and its callback (OIDC Core §3.1, RFC 9207), initiated or not, and renewal."""
+"""Sign-in, initiated here or elsewhere, and renewal: request and callback (OIDC Core §3.1, RFC 9207)."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -72,7 +72,7 @@ def start(parts: Parts, begun: PendingSignIn, *, extra: Mapping[str, str]) -> Re
 
 
 def start_renewal(parts: Parts) -> Response:
-    """Send the browser for a new act-as token, without a page in between (OIDC Core §3.1.2.1 ``prompt=none``)."""
+    """Send the browser for a new act-as token, with no page in between (OIDC Core §3.1.2.1 ``prompt``)."""
     stored = gate.find_stored(parts)
     if stored is None:
         raise SignInFailed("no session to renew")
@@ -118,11 +118,8 @@ def _callback(parts: Parts) -> ResponseReturnValue:
     if error is not None:
         return _refused(parts, begun, error)
     tokens, identity = _redeem(parts, begun)
-    response = (
-        _renewed(parts, begun, identity=identity, tokens=tokens) if begun.purpose is Purpose.RENEW else None
-    )
-    if response is None:
-        response = _signed_in(parts, begun, identity=identity, tokens=tokens)
+    finish = _renewed if begun.purpose is Purpose.RENEW else _signed_in
+    response = finish(parts, begun, identity=identity, tokens=tokens)
     pending.forget(parts, response, state=state)
     return response
 
@@ -185,8 +182,6 @@ def _completed(parts: Parts, identity: Identity, tokens: TokenResponse) -> Ident
 
 def _signed_in(parts: Parts, begun: PendingSignIn, *, identity: Identity, tokens: TokenResponse) -> Response:
     """Begin a session under a new cookie; whatever session the browser had before is over."""
-    if begun.purpose is Purpose.RENEW:
-        raise SignInFailed("nothing to renew")
     scope = frozenset(parts.application.scope.split()) if tokens.scope is None else tokens.scope
     now = clock.now()
     old = gate.find_stored(parts)
@@ -214,11 +209,9 @@ def _renewed(parts: Parts, begun: PendingSignIn, *, identity: Identity, tokens: 
     if stored is None or not _is_renewing_own_session(parts, begun):
         raise SignInFailed("another session")
     session = stored.session
-    same = (identity.sub, identity.sid, identity.delegation, identity.act)
-    if (
-        same != (session.sub, session.sid, session.delegation, session.act)
-        or identity.session_expires_at is None
-    ):
+    told = (identity.sub, identity.sid, identity.delegation, identity.act)
+    known = (session.sub, session.sid, session.delegation, session.act)
+    if told != known or identity.session_expires_at is None:
         raise SignInFailed("another person")
     if tokens.access_expires_at <= clock.now() + gate.RENEW_BEFORE:
         # A server that hands out tokens of seconds would send the browser round and round.

@@ -1,4 +1,4 @@
-"""Sign-out: at the person's wish here (RP-Initiated Logout 1.0), and at the server's word (Back-Channel Logout 1.0)."""
+"""Sign-out: at the person's wish (RP-Initiated Logout 1.0), or the server's (Back-Channel Logout 1.0)."""
 
 from urllib.parse import urlencode
 
@@ -67,7 +67,7 @@ def _sign_out(parts: Parts) -> ResponseReturnValue:
 
 
 def _end_session_url(parts: Parts, *, id_token: str, back: str) -> str | None:
-    """Return the server's logout address; None while it cannot be reached: here the person is signed out anyway."""
+    """Return the server's logout address; None while it cannot be reached: here it is over anyway."""
     try:
         endpoint = parts.provider.metadata.end_session_endpoint
     except ProviderUnavailable:

@@ -41,7 +41,7 @@ class TokenResponse:
 
 
 class _Assertion(PrivateKeyJWT):  # type: ignore[misc]  # Authlib has no types
-    """Authlib's ``private_key_jwt``, living one minute instead of an hour, and for the issuer as its audience."""
+    """Authlib's ``private_key_jwt``, living a minute instead of an hour, and made for the issuer."""
 
     alg = "ES256"
 
@@ -87,8 +87,13 @@ class TokenEndpoint:
         :raises ProviderUnavailable: no answer that makes sense.
         """
         return self._request(
-            {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "code_verifier": code_verifier}
-        )  # fmt: skip
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": redirect_uri,
+                "code_verifier": code_verifier,
+            }
+        )
 
     def refresh(self, refresh_token: str) -> TokenResponse:
         """Exchange a refresh token, which is used up by it.

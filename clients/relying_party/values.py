@@ -17,12 +17,12 @@ class EndReason(StrEnum):
     TIME_OVER = "time_over"
     """The absolute end, or too long without a request."""
     ENDED_BY_SERVER = "ended_by_server"
-    """A logout token came, or the server no longer accepts the session: for a proxy login, a permission that ended."""
+    """The server says so. For a proxy login that means: a permission ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who is really sitting there when somebody acts as the owner (RFC 8693 §4.1, and the organisation beside it)."""
+    """Who is really sitting there when somebody acts as the owner (RFC 8693 §4.1), and for whom."""
 
     sub: str
     name: str

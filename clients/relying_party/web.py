@@ -1,4 +1,4 @@
-"""What surrounds every page: CSRF, origin check, headers, language, log context, and what ``base.html`` needs."""
+"""What surrounds every page: CSRF, origin check, headers, language, and what ``base.html`` needs."""
 
 import hashlib
 from dataclasses import dataclass
@@ -155,7 +155,7 @@ def _add_headers(response: Response, *, policy: str, secure: bool) -> None:
 
 
 def _choose_locale() -> str:
-    """Japanese, unless the person chose otherwise with the switch in the footer. Never by the browser's header."""
+    """Japanese, unless the person chose otherwise in the footer. The browser's header has no say."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     return chosen if chosen in LANGUAGES else "ja"
 
