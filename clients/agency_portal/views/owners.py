@@ -1,0 +1,114 @@
+"""登録ユーザー一覧 and the page about one owner."""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from flask import Flask, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import NotFound
+
+from clients.agency_portal import service
+from clients.agency_portal.rules import Grant, Query, Sort, Tab, decisions_for, may_proxy_login
+from clients.relying_party import RelyingParty
+
+C = TypeVar("C", bound=StrEnum)
+
+OWNER_PAGE = "/agency_admin/<int(max=2147483647):user_id>"
+"""Page about one owner. A larger number is no user id, and no question for the server."""
+LONGEST_SEARCH = 254
+"""No e-mail address is longer (RFC 5321 §4.5.3.1.3)."""
+
+
+@dataclass(frozen=True)
+class OwnerViews:
+    """The list of owners and the page about one of them."""
+
+    rp: RelyingParty
+
+    def install(self, app: Flask) -> None:
+        """Give the pages their addresses."""
+        app.add_url_rule("/agency_admin", "owners", self.rp.login_required(self.owners))
+        app.add_url_rule(OWNER_PAGE, "owner", self.rp.login_required(self.owner))
+
+    def owners(self) -> ResponseReturnValue:
+        """Show 登録ユーザー一覧."""
+        query = read_query(request.args)
+        try:
+            page = service.load_grants(self.rp, query)
+        except service.CursorStale:
+            return redirect(list_url(query.page()))
+        agency = service.load_agency(self.rp) if page.counts.total == 0 else None
+        return render_template(
+            "agency_portal/owners.html",
+            query=query,
+            page=page,
+            agency=agency,
+            tabs=tuple(Tab),
+            list_url=list_url,
+        )
+
+    def owner(self, user_id: int) -> ResponseReturnValue:
+        """Show ユーザー情報編集."""
+        try:
+            return render_owner(self.rp, service.get_latest_grant(self.rp, user_id))
+        except service.GrantUnknown as unknown:
+            raise NotFound from unknown
+
+
+def lead_to_owner(user_id: int) -> ResponseReturnValue:
+    """Answer a GET to the address of a button, which comes from sign-in after a form was sent too late."""
+    return redirect(url_for("owner", user_id=user_id))
+
+
+def render_owner(
+    rp: RelyingParty, grant: Grant, *, reason: str = "", reason_is_too_long: bool = False
+) -> str:
+    """Return the page about an owner, with what the member may do.
+
+    :param reason: what was typed as the reason of a proxy login, when the form is shown again.
+    """
+    member = service.load_agency(rp).member
+    return render_template(
+        "agency_portal/owner.html",
+        grant=grant,
+        decisions=decisions_for(grant, member),
+        may_proxy_login=may_proxy_login(grant, member),
+        reason=reason,
+        reason_is_too_long=reason_is_too_long,
+        reason_length=service.REASON_LENGTH,
+    )
+
+
+def read_query(arguments: MultiDict[str, str]) -> Query:
+    """Read which part of the list is wanted; what makes no sense counts as not given.
+
+    Full-width characters are folded, because staff search with the Japanese keyboard on.
+    """
+    text = unicodedata.normalize("NFKC", arguments.get("q", "")).strip()
+    return Query(
+        tab=_choice(Tab, arguments.get("state", ""), Tab.OPEN),
+        text=text[:LONGEST_SEARCH],
+        sort=_choice(Sort, arguments.get("sort", ""), Sort.NEWEST),
+        cursor=arguments.get("cursor", ""),
+    )
+
+
+def list_url(query: Query) -> str:
+    """Return the address of a part of the list, without what is the default anyway."""
+    return url_for(
+        "owners",
+        state=query.tab.value or None,
+        q=query.text or None,
+        sort=None if query.sort is Sort.NEWEST else query.sort.value,
+        cursor=query.cursor or None,
+    )
+
+
+def _choice(choices: type[C], given: str, otherwise: C) -> C:
+    try:
+        return choices(given)
+    except ValueError:
+        return otherwise
