@@ -218,5 +218,5 @@ def _decisions(state: GrantState) -> Iterator[Decision]:
     if state is GrantState.REQUESTED:
         yield Decision.APPROVE
         yield Decision.DENY
-    elif state is GrantState.ACTIVE:
+    elif state in (GrantState.ACTIVE, GrantState.SUSPENDED):
         yield Decision.RELEASE

@@ -1,6 +1,6 @@
-"""The stage of the portal's tests: the server as the portal sees it, and a browser with a member of staff in it.
+"""The stage of the portal's tests: the server as the portal sees it, and a browser for a member of staff.
 
-The server is foreign HTTP, so ``responses`` plays it: sign-in, one agency, its grants, decisions and token exchange.
+The server is foreign HTTP, so ``responses`` plays it: sign-in, an agency, its grants, decisions, exchange.
 It keeps state, as the real one does: whoever approves a grant finds it active afterwards.
 """
 
@@ -31,7 +31,11 @@ MYPAGE = "http://localhost:8001"
 SERVER_KEY = RSAKey.generate_key(2048, {"kid": "server", "use": "sig", "alg": "RS256"})
 PORTAL_KEY = ECKey.generate_key("P-256", {"kid": "portal"})
 OPEN_STATES = {"requested", "active", "suspended"}
-DECISIONS = {"approve": ("requested", "active"), "deny": ("requested", "denied"), "release": ("active", "revoked")}
+DECISIONS = {
+    "approve": ({"requested"}, "active"),
+    "deny": ({"requested"}, "denied"),
+    "release": ({"active", "suspended"}, "revoked"),
+}
 
 AGENCY: Mapping[str, Any] = {
     "id": "6a0b6f0e-7c55-4d26-9a3f-3d5b9d1c0001",
@@ -190,7 +194,9 @@ class Server:
         return _json(200, {"items": shown, "next_cursor": self.next_cursor, "counts": tally})
 
     def _decide(self, request: PreparedRequest) -> tuple[int, dict[str, str], str]:
-        grant_id, _, decision = urlsplit(str(request.url)).path.removeprefix("/api/delegations/").partition("/")
+        grant_id, _, decision = (
+            urlsplit(str(request.url)).path.removeprefix("/api/delegations/").partition("/")
+        )
         self.decisions.append((grant_id, decision))
         before, after = DECISIONS[decision]
         found = self.find(grant_id)
@@ -198,7 +204,7 @@ class Server:
             return _problem(404)
         if not self.agency["member"]["can_decide"]:
             return _problem(403)
-        if found["state"] != before:
+        if found["state"] not in before:
             return _problem(409)
         self.end(found, after)
         return _json(200, self.find(grant_id))
@@ -216,7 +222,7 @@ class Browser:
         return self.client.get(path, base_url=PORTAL)
 
     def sign_in(self, path: str = "/agency") -> TestResponse:
-        """Open a page without being signed in, and sign in at the server. Returns the answer of the callback."""
+        """Open a page, sign in at the server for it, and return the answer of the callback."""
         answer = self.open(path)
         while answer.location and not answer.location.startswith(ISSUER):
             answer = self.open(answer.location)

@@ -32,7 +32,9 @@ class ProxyLoginViews:
         """Give the button its address."""
         guard = self.rp.login_required
         app.add_url_rule(f"{OWNER_PAGE}/proxy-login", "proxy_login_opened", guard(lead_to_owner))
-        app.add_url_rule(f"{OWNER_PAGE}/proxy-login", "proxy_login", guard(self.proxy_login), methods=["POST"])
+        app.add_url_rule(
+            f"{OWNER_PAGE}/proxy-login", "proxy_login", guard(self.proxy_login), methods=["POST"]
+        )
 
     def proxy_login(self, user_id: int) -> ResponseReturnValue:
         """Exchange the member's sign-in for a ticket and send the browser to マイページ with it."""

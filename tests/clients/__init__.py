@@ -1,0 +1,1 @@
+"""Tests of the relying parties: the kit, マイページ and the agency portal, each against a played server."""
