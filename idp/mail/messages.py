@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from idp import clock
 from idp.mail.outbox import Recipient, enqueue_mail
 
 
@@ -100,7 +101,7 @@ def agency_registration_link(session: Session, *, email: str, token: str, expire
         session,
         Message.AGENCY_REGISTRATION_LINK,
         to=Recipient(email),
-        data={"token": token},
+        data={"token": token, "lifetime": _seconds_until(expires_at)},
         expires_at=expires_at,
     )
 
@@ -116,7 +117,7 @@ def owner_registration_link(session: Session, *, email: str, token: str, expires
         session,
         Message.OWNER_REGISTRATION_LINK,
         to=Recipient(email),
-        data={"token": token},
+        data={"token": token, "lifetime": _seconds_until(expires_at)},
         expires_at=expires_at,
     )
 
@@ -259,3 +260,8 @@ def proxy_login_started(
         },
         reference=grant_id,
     )
+
+
+def _seconds_until(moment: datetime) -> int:
+    """Return the life of a link in seconds, to the minute, so that the mail says what the settings say."""
+    return 60 * round((moment - clock.now()).total_seconds() / 60)

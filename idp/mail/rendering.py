@@ -70,9 +70,9 @@ class Renderer:
             extensions=["jinja2.ext.i18n"],
         )
         self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-        self._environment.filters["japanese_time"] = japanese_time
+        self._environment.filters.update(japanese_time=japanese_time, japanese_duration=japanese_duration)
         self._environment.globals.update(link=self._link, **_brand(settings))
-        self._inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+        self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
 
     def render(self, delivery: Delivery) -> Mail:
         """Return the mail of an outbox item."""
@@ -132,6 +132,12 @@ def japanese_time(stored: str | datetime) -> str:
     moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
     local = moment.astimezone(clock.JST)
     return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
+
+
+def japanese_duration(seconds: int) -> str:
+    """Return a duration as 1時間, or 90分 where it is no whole number of hours."""
+    minutes = seconds // 60
+    return f"{minutes // 60}時間" if minutes % 60 == 0 else f"{minutes}分"
 
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
