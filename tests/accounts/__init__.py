@@ -1,0 +1,1 @@
+"""People and organisations that can sign in: rules, registration, sign-in and profile of idp.accounts."""
