@@ -1,4 +1,5 @@
-// Fills the address from the postal code. Only empty fields are filled: what somebody typed is never overwritten.
+// Fills the address from the postal code: fields that are empty, or that still hold what was filled for an earlier
+// code. What somebody typed is never overwritten.
 // Without this module the button beside the field does the same by a round trip to the server.
 
 import { foldDigits } from "./fold.mjs";
@@ -9,6 +10,7 @@ function attach(box) {
   const [prefecture, city, street] = ["prefecture", "city", "street"].map((part) =>
     document.getElementById(box.dataset[part]),
   );
+  const ours = new Map();
   let latest = "";
 
   const say = (text) => {
@@ -20,10 +22,12 @@ function attach(box) {
 
   const fill = (town) => {
     const parts = [[prefecture, town.prefecture], [city, town.city], [street, town.town]];
-    const empty = parts.filter(([field, text]) => field && text && field.value.trim() === "");
-    for (const [field, text] of empty) field.value = text;
-    say(empty.length ? box.dataset.filled : box.dataset.kept);
-    return empty.length > 0;
+    const free = parts.filter(([field]) => field && (field.value.trim() === "" || field.value === ours.get(field)));
+    for (const [field, text] of free) {
+      field.value = text;
+      ours.set(field, text);
+    }
+    say(free.length ? box.dataset.filled : box.dataset.kept);
   };
 
   const offer = (towns) => {
