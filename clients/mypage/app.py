@@ -1,0 +1,36 @@
+"""``create_app``: the only file that names every part of マイページ."""
+
+from flask import Flask
+from flask_babel import lazy_gettext as _l
+
+from clients.mypage.settings import MyPageSettings
+from clients.mypage.views import customer, menu, power, products, services
+from clients.relying_party import RelyingParty
+
+SCOPE = "openid profile email products products.write delegations.read"
+
+
+def create_app(settings: MyPageSettings | None = None) -> Flask:
+    """Return the application, as gunicorn calls it.
+
+    :raises SettingsRefused: the environment does not have what it needs.
+    """
+    chosen = settings or MyPageSettings.from_environment()
+    app = Flask("clients.mypage")
+    rp = RelyingParty(
+        app,
+        chosen,
+        name="mypage",
+        title=_l("マイページ"),
+        scope=SCOPE,
+        home_endpoint="mypage.home",
+        after_sign_out="/",
+        act_as_supported=True,
+        agency_portal_url=chosen.agency_portal_url,
+    )
+    app.register_blueprint(menu.create_blueprint(rp))
+    app.register_blueprint(customer.create_blueprint(rp))
+    app.register_blueprint(products.create_blueprint(rp))
+    app.register_blueprint(power.create_blueprint(rp))
+    app.register_blueprint(services.create_blueprint(rp))
+    return app

@@ -1,0 +1,32 @@
+"""When power data can be seen. Pure: every function is given the moments it speaks about."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+
+JST = timezone(timedelta(hours=9), "JST")
+OPENING_HOUR = time(7)
+"""「電力データを見る」 opens at this hour, on the day after joining 見守りサービス."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewableDays:
+    """The days whose power data can be seen, both included."""
+
+    first: date
+    last: date
+
+    def nearest(self, day: date) -> date:
+        """Return the day itself, or the viewable day that comes nearest to it."""
+        return min(max(day, self.first), self.last)
+
+
+def opens_at(joined_at: datetime) -> datetime:
+    """Return the moment from which power data can be seen."""
+    return datetime.combine(joined_at.astimezone(JST).date() + timedelta(days=1), OPENING_HOUR, JST)
+
+
+def find_viewable_days(joined_at: datetime | None, now: datetime) -> ViewableDays | None:
+    """Return which days can be seen; None before the opening, and for who has not joined 見守りサービス."""
+    if joined_at is None or now < opens_at(joined_at):
+        return None
+    return ViewableDays(first=joined_at.astimezone(JST).date(), last=now.astimezone(JST).date())

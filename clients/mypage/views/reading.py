@@ -1,0 +1,27 @@
+"""What several pages read from the server, and refuse in the same way."""
+
+from werkzeug.exceptions import NotFound
+
+from clients.mypage.records import Product, read_products
+from clients.relying_party import RelyingParty
+
+READ = "mypage.read"
+"""Permission to see the owner's data and products (閲覧)."""
+WRITE = "mypage.write"
+"""Permission to change settings of products (設定変更)."""
+
+
+def load_products(rp: RelyingParty) -> tuple[Product, ...]:
+    """Return the products of the person whose page this is."""
+    return read_products(rp.api("GET", "/api/me/products").object)
+
+
+def get_product(rp: RelyingParty, product_id: object) -> Product:
+    """Return one of the person's own products.
+
+    :raises NotFound: there is no such product, or it is somebody else's; both look the same.
+    """
+    for product in load_products(rp):
+        if product.id == str(product_id):
+            return product
+    raise NotFound
