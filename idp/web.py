@@ -1,7 +1,9 @@
 """Small things that every page and API of this server needs: request id, who asks, problem answers, paths."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -10,7 +12,7 @@ from flask import Response, current_app, g, has_request_context, jsonify, reques
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from idp import credentials
+from idp import clock, credentials
 from idp.errors import Forbidden, Refusal
 from idp.settings import Settings
 
@@ -133,3 +135,49 @@ def own_path(target: str | None, *, default: str = "/") -> str:
     except (HTTPException, RequestRedirect):
         return default
     return target
+
+
+@dataclass(frozen=True)
+class Brand:
+    """Name and contact of the club, at the same place of every page and mail."""
+
+    name: str
+    company: str
+    department: str
+    phone: str
+    phone_href: str
+    hours: str
+    email: str
+
+
+def brand_of(settings: Settings) -> Brand:
+    """Return the brand that the settings name."""
+    digits = re.sub(r"[^0-9+]", "", settings.contact_phone)
+    return Brand(
+        settings.brand_name, settings.contact_company, settings.contact_department, settings.contact_phone,
+        f"tel:{digits}", settings.contact_hours, settings.contact_email,
+    )  # fmt: skip
+
+
+def japanese_date(moment: datetime) -> str:
+    """Return 2026年11月24日, in Japan's time zone."""
+    local = moment.astimezone(clock.JST)
+    return f"{local.year}年{local.month}月{local.day}日"
+
+
+def japanese_time(moment: datetime) -> str:
+    """Return 2026年11月24日 15:04, in Japan's time zone."""
+    local = moment.astimezone(clock.JST)
+    return f"{japanese_date(moment)} {local.hour}:{local.minute:02}"
+
+
+def last_day(end: datetime) -> str:
+    """Return the last day of a term whose end is exclusive, as a person says it."""
+    from datetime import timedelta
+
+    return japanese_date(end - timedelta(microseconds=1))
+
+
+def filters() -> dict[str, Callable[..., str]]:
+    """Return the Jinja filters of every page."""
+    return {"japanese_date": japanese_date, "japanese_time": japanese_time, "last_day": last_day}

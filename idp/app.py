@@ -1,0 +1,200 @@
+"""The application: the only file that names every slice."""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, make_response, redirect, render_template, request
+from flask_babel import Babel, get_locale
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
+
+from idp import accounts, delegation, oauth, unit_of_work
+from idp.accounts.blueprints import BLUEPRINTS as ACCOUNT_BLUEPRINTS
+from idp.accounts.rules import NotSignedIn
+from idp.accounts.sessions.access import OWNER_SIGN_IN, current_person, init_login, sign_in_address
+from idp.credentials import Sealer
+from idp.db import Database, make_engine
+from idp.delegation.blueprints import BLUEPRINTS as DELEGATION_BLUEPRINTS
+from idp.errors import Refusal
+from idp.log import init_request_log
+from idp.mail.preview import PREVIEW
+from idp.mail.rendering import templates_folder
+from idp.oauth import content_policy
+from idp.oauth import views as oauth_views
+from idp.settings import Settings
+from idp.web import brand_of, filters, problem, request_id
+
+SLICES = (accounts, delegation, oauth)
+LARGEST_FORM = 256 * 1024
+API, TOKEN_STYLE = "/api/", ("/oauth/token", "/oauth/userinfo")
+
+
+class Application(Flask):
+    """Flask, except that an exception undoes the unit of work before it becomes a page."""
+
+    def handle_user_exception(self, e: Exception) -> Any:
+        """Roll back, then let the error handlers speak."""
+        unit_of_work.discard()
+        return super().handle_user_exception(e)
+
+    def handle_exception(self, e: Exception) -> Response:
+        """Roll back, then answer 500."""
+        unit_of_work.discard()
+        return super().handle_exception(e)
+
+
+def create_app(settings: Settings | None = None, database: Database | None = None) -> Flask:
+    """Return the application for these settings (default: from the environment)."""
+    settings = settings or Settings.from_environment()
+    app = Application(
+        "idp", template_folder=str(templates_folder()), static_folder=str(Path(__file__).parent / "static")
+    )
+    app.extensions["settings"] = settings
+    _configure(app, settings)
+    unit_of_work.init_app(
+        app, database or Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
+    )
+    init_request_log(app)
+    csrf = CSRFProtect(app)
+    app.before_request(_check_origin)
+    init_login(app)
+    oauth_views.init_oauth(app)
+    app.after_request(_headers)
+    _register_views(app, csrf, settings)
+    _register_errors(app)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    secure = settings.cookies_are_secure
+    app.config.update(
+        SECRET_KEY=settings.secret_key, SESSION_COOKIE_NAME="__Host-idp_session" if secure else "idp_session",
+        SESSION_COOKIE_SECURE=secure, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/", WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False,
+        MAX_CONTENT_LENGTH=LARGEST_FORM, MAX_FORM_MEMORY_SIZE=LARGEST_FORM, MAX_FORM_PARTS=200,
+        BABEL_DEFAULT_LOCALE="ja", BABEL_DEFAULT_TIMEZONE="Asia/Tokyo",
+        BABEL_TRANSLATION_DIRECTORIES=str(Path(__file__).parent / "translations"),
+        TRUSTED_HOSTS=[settings.issuer.split("://", 1)[1].split("/", 1)[0]],
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )  # fmt: skip
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.jinja_options = {**app.jinja_options, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_env.filters.update(filters())
+    Babel(app, locale_selector=_language)
+    brand = brand_of(settings)
+
+    @app.context_processor
+    def _context() -> dict[str, object]:
+        return {
+            "brand": brand, "current_person": current_person(), "language": str(get_locale()),
+            "mypage_url": settings.mypage_url, "agency_portal_url": settings.agency_portal_url,
+            "request_id": request_id(), "root": settings.issuer_path,
+        }  # fmt: skip
+
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+
+
+def _language() -> str:
+    """Japanese, unless this browser's person chose English; docs/decisions/0006-japanese-is-the-default.md"""
+    return "en" if request.cookies.get("lang") == "en" else "ja"
+
+
+def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
+    for blueprint in (*ACCOUNT_BLUEPRINTS, *DELEGATION_BLUEPRINTS, oauth_views.PROTOCOL, oauth_views.PAGES):
+        app.register_blueprint(blueprint)
+    if settings.is_development and not settings.smtp_host:
+        app.register_blueprint(PREVIEW)
+    csrf.exempt(oauth_views.PROTOCOL)
+    # Relying parties send the browser to these with GET or POST; what they do is guarded otherwise.
+    csrf.exempt("idp.oauth.views.authorize")
+    csrf.exempt("idp.oauth.views.end_session")
+    for name in list(app.view_functions):
+        if name.split(".")[0].endswith("_api"):  # no cookie is looked at: a bearer token is the authority
+            view = app.view_functions[name]
+            csrf.exempt(f"{view.__module__}.{view.__name__}")
+
+
+def _check_origin() -> BaseResponse | None:
+    """Refuse a form that another site sent, even with a form token (OWASP CSRF: verify the Origin)."""
+    if request.method in unit_of_work.SAFE_METHODS or request.path.startswith((API, "/oauth/")):
+        return None
+    origin = request.headers.get("Origin")
+    from idp.web import current_settings
+
+    foreign = origin is not None and origin not in {current_settings().issuer_origin}
+    if foreign or request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return _error_page(HTTPStatus.FORBIDDEN)
+    return None
+
+
+def _headers(response: Response) -> Response:
+    """Give every answer its security headers (OWASP ASVS 3.4); pages are never stored by caches."""
+    headers = response.headers
+    extra = [*g.get("form_action_extra", []), *content_policy.origins_after_sign_in()]
+    headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " + " ".join(["'self'", *extra]),
+    )
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+    if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    if request.endpoint != "static":
+        headers.setdefault("Cache-Control", "no-store")
+        response.vary.add("Cookie")
+    return response
+
+
+def _register_errors(app: Flask) -> None:
+    @app.errorhandler(CSRFError)
+    def _forged(_error: CSRFError) -> BaseResponse:
+        return _error_page(HTTPStatus.FORBIDDEN)
+
+    @app.errorhandler(NotSignedIn)
+    def _not_signed_in(_error: NotSignedIn) -> BaseResponse:
+        return redirect(sign_in_address(OWNER_SIGN_IN), code=303)
+
+    @app.errorhandler(Refusal)
+    def _refused(error: Refusal) -> BaseResponse:
+        if request.path.startswith(API):
+            return problem(error.status, type(error).__name__)
+        return _error_page(HTTPStatus(error.status))
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> BaseResponse:
+        if error.code is None or error.code < 400:
+            return error.get_response()
+        if request.path.startswith((API, *TOKEN_STYLE)):
+            answer: BaseResponse = problem(error.code, error.name)
+        else:
+            answer = _error_page(HTTPStatus(error.code))
+        for name, value in error.get_headers(request.environ):
+            if name in {"Allow", "Retry-After"}:
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(Exception)
+    def _unexpected(error: Exception) -> BaseResponse:
+        app.logger.error("request failed", exc_info=error)
+        if request.path.startswith((API, *TOKEN_STYLE)):
+            return problem(500, "server_error")
+        return _error_page(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+_ERROR_PAGES = {400, 403, 404, 405, 409, 410, 413, 429, 500, 503}
+
+
+def _error_page(status: HTTPStatus) -> BaseResponse:
+    shown = status.value if status.value in _ERROR_PAGES else (500 if status.value >= 500 else 400)
+    return make_response(render_template(f"errors/{shown}.html"), status.value)

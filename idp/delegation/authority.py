@@ -1,0 +1,153 @@
+"""What may this actor do for this owner now? One question, asked anew each time, from the live records.
+
+``authority_for`` gathers what is known at this moment and hands it to the pure rule. The exchange, the
+redemption of a ticket and every later use of an act-as session go through it, so that a revocation, a
+suspension or a departure is felt at the very next request, wherever the token was signed.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from idp.accounts.models import BrowserSession, Member
+from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole
+from idp.delegation.models import ActAsSession, Grant
+from idp.delegation.rules import (
+    ActorFacts,
+    Allowed,
+    AudienceFacts,
+    ClientFacts,
+    ExchangeRefusal,
+    GrantFacts,
+    GrantState,
+    decide_exchange,
+)
+
+
+@dataclass(frozen=True)
+class ActorClaim:
+    """What a request says of its actor; everything else about them is read from the records."""
+
+    account_id: uuid.UUID
+    staff_session_id: uuid.UUID
+    token_client_id: str
+    token_may_act: bool
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The answer yes: this member acts for this owner, with this scope, until the term is over."""
+
+    grant: Grant
+    member: Member
+    staff_session_id: uuid.UUID
+    scope: frozenset[str]
+
+
+@dataclass(frozen=True)
+class NoAuthority:
+    """The answer no, with the reason for the audit log."""
+
+    reason: ExchangeRefusal
+    owner_id: uuid.UUID | None
+    agency_id: uuid.UUID | None
+    grant_id: uuid.UUID | None
+
+
+def authority_for(
+    session: Session,
+    claim: ActorClaim | None,
+    *,
+    client: ClientFacts,
+    grant_id: uuid.UUID | None,
+    audience: AudienceFacts | None,
+    scope: frozenset[str] | None,
+    now: datetime,
+    idle: timedelta,
+) -> Authority | NoAuthority:
+    """Answer what the actor may do for the grant's owner at the audience, now.
+
+    ``scope`` None asks for the least there is. ``idle`` is how long a sign-in session may rest.
+    """
+    member = find_present_member(session, claim.account_id) if claim else None
+    grant = session.get(Grant, grant_id, populate_existing=True) if grant_id else None
+    decision = decide_exchange(
+        client,
+        _actor_facts(session, claim, member, now=now, idle=idle) if claim else None,
+        grant=_grant_facts(grant) if grant else None,
+        audience=audience,
+        scope=scope,
+        now=now,
+    )
+    if isinstance(decision, Allowed) and grant is not None and member is not None and claim is not None:
+        return Authority(grant, member, claim.staff_session_id, decision.scope)
+    assert isinstance(decision, ExchangeRefusal)  # noqa: S101 - the rule allows only with grant and actor
+    return NoAuthority(
+        decision,
+        owner_id=grant.owner_id if grant else None,
+        agency_id=member.agency_id if member else None,
+        grant_id=grant.id if grant else None,
+    )
+
+
+def session_authority(
+    session: Session, act_as: ActAsSession, *, audience: AudienceFacts | None, now: datetime, idle: timedelta
+) -> Authority | NoAuthority:
+    """Ask the same question for a proxy login that runs already: all of it must still be true."""
+    claim = ActorClaim(
+        account_id=act_as.member.account_id,
+        staff_session_id=act_as.staff_session_id,
+        token_client_id=act_as.audience,
+        token_may_act=True,
+    )
+    client = ClientFacts(act_as.audience, may_act=True, audiences=frozenset({act_as.audience}))
+    return authority_for(
+        session, claim, client=client, grant_id=act_as.grant_id, audience=audience,
+        scope=frozenset(act_as.scope.split()), now=now, idle=idle,
+    )  # fmt: skip
+
+
+def find_present_member(session: Session, account_id: uuid.UUID) -> Member | None:
+    """Return the person's place in an agency if they have one now."""
+    return session.scalars(
+        select(Member)
+        .where(Member.account_id == account_id, Member.left_at.is_(None))
+        .execution_options(populate_existing=True)
+    ).first()
+
+
+def _actor_facts(
+    session: Session, claim: ActorClaim, member: Member | None, *, now: datetime, idle: timedelta
+) -> ActorFacts:
+    sign_in = session.get(BrowserSession, claim.staff_session_id, populate_existing=True)
+    alive = (
+        sign_in is not None
+        and sign_in.account_id == claim.account_id
+        and sign_in.ended_at is None
+        and now < sign_in.expires_at
+        and now < sign_in.last_seen_at + idle
+        and sign_in.account.status == AccountStatus.ACTIVE
+    )
+    return ActorFacts(
+        account_id=claim.account_id,
+        agency_id=member.agency_id if member else None,
+        role_may_act=member is not None and MemberRole(member.role).can_proxy_login,
+        in_good_standing=alive,
+        token_client_id=claim.token_client_id,
+        token_may_act=claim.token_may_act,
+    )
+
+
+def _grant_facts(grant: Grant) -> GrantFacts:
+    return GrantFacts(
+        owner_id=grant.owner_id,
+        agency_id=grant.agency_id,
+        state=GrantState(grant.state),
+        permissions=grant.permission_set,
+        expires_at=grant.expires_at,
+        owner_in_good_standing=grant.owner.status == AccountStatus.ACTIVE and grant.owner.owner is not None,
+        agency_in_good_standing=grant.agency.status == AgencyStatus.ACTIVE,
+    )

@@ -1,0 +1,87 @@
+"""Who is told of what by mail; wording and templates are ``mail``'s."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from idp import clock
+from idp.accounts.models import Member, Product
+from idp.accounts.rules import ProxyLoginMail
+from idp.delegation.models import ActAsSession, Grant
+from idp.delegation.rules import GrantState, Party
+from idp.mail import messages
+from idp.mail.messages import AgencyCard, Ending, OwnerCard, ProductCard
+
+
+def tell_agency_of_request(session: Session, grant: Grant, *, products: Sequence[Product]) -> None:
+    """Mail the agency that an owner asks, with who they are and what they have."""
+    session.refresh(grant)
+    owner, profile = grant.owner, grant.owner.owner
+    if profile is None:
+        return
+    messages.delegation_requested(
+        session, agency_email=grant.agency.email, agency_name=grant.agency.name,
+        owner=OwnerCard(
+            user_id=profile.user_id, name=owner.name, furigana=owner.furigana,
+            prefecture=profile.prefecture, city=profile.city, street=profile.street, email=owner.email or "",
+        ),
+        products=[ProductCard(product.model, product.serial_number) for product in products],
+    )  # fmt: skip
+
+
+def tell_owner_of_answer(session: Session, grant: Grant) -> None:
+    """Mail the owner that the agency approved or refused."""
+    if grant.owner.email is None:
+        return
+    agency = _card(grant)
+    if grant.state == GrantState.ACTIVE and grant.expires_at is not None:
+        messages.delegation_approved(
+            session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency=agency,
+            permissions=grant.permission_set, expires_at=grant.expires_at,
+        )  # fmt: skip
+    else:
+        messages.delegation_denied(
+            session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency=agency
+        )
+
+
+def tell_both_of_end(session: Session, grant: Grant, *, party: Party) -> None:
+    """Mail owner and agency that a grant or a request is over, and by whom."""
+    how, at = _ending(grant, party), grant.ended_at or clock.now()
+    if grant.owner.email is not None:
+        messages.delegation_ended_for_owner(
+            session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency=_card(grant),
+            how=how, at=at,
+        )  # fmt: skip
+    messages.delegation_ended_for_agency(
+        session, agency_email=grant.agency.email, agency_name=grant.agency.name, owner_name=grant.owner.name,
+        owner_user_id=grant.owner.owner.user_id if grant.owner.owner else 0, how=how, at=at,
+    )  # fmt: skip
+
+
+def tell_owner_of_proxy_login(
+    session: Session, act_as: ActAsSession, grant: Grant, member: Member, *, app_name: str
+) -> None:
+    """Mail the owner that somebody signed in for them, unless they chose not to be told."""
+    profile = grant.owner.owner
+    if profile is None or profile.proxy_login_mail == ProxyLoginMail.NEVER or grant.owner.email is None:
+        return
+    messages.proxy_login_started(
+        session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency_name=grant.agency.name,
+        staff_name=member.account.name, reason=act_as.reason, app_name=app_name, at=act_as.started_at,
+        grant_id=grant.id,
+    )  # fmt: skip
+
+
+def _card(grant: Grant) -> AgencyCard:
+    return AgencyCard(grant.agency.name, grant.agency.email)
+
+
+def _ending(grant: Grant, party: Party) -> Ending:
+    if grant.state == GrantState.WITHDRAWN and party is Party.OWNER:
+        return Ending.WITHDRAWN
+    if grant.state == GrantState.LAPSED:
+        return Ending.LAPSED
+    if grant.state == GrantState.EXPIRED:
+        return Ending.EXPIRED
+    return {Party.AGENCY: Ending.RELEASED, Party.OPERATOR: Ending.STOPPED}.get(party, Ending.REVOKED)

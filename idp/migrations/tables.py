@@ -1,0 +1,7 @@
+"""Imports every slice's tables, so that ``Base.metadata`` knows them all."""
+
+import idp.accounts.models
+import idp.audit.models
+import idp.delegation.models
+import idp.mail.models
+import idp.oauth.models  # noqa: F401

@@ -1,0 +1,105 @@
+"""``private_key_jwt``: client authentication by a signed assertion (RFC 7523 §3, OIDC Core §9).
+
+The audience must be our issuer as one string and nothing else: a list, or the token endpoint's address,
+lets an assertion made for another server be used here (CVE-2025-27370).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from sqlalchemy import delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from idp import clock, credentials
+from idp.oauth.clients import find_client
+from idp.oauth.models import Client, UsedAssertion
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS = ["ES256", "PS256", "RS256"]
+LONGEST_LIFE = 300
+"""Seconds between now and ``exp``."""
+LEEWAY = 60
+"""Seconds that a client's clock may be ahead."""
+
+
+def find_asserted_client(session: Session, parameters: Mapping[str, str], *, issuer: str) -> Client | None:
+    """Return the client that a valid, unused assertion speaks for, or None."""
+    if parameters.get("client_assertion_type") != ASSERTION_TYPE:
+        return None
+    assertion = parameters.get("client_assertion", "")
+    claimed = _unverified_subject(assertion)
+    client = find_client(session, claimed)
+    if client is None or not client.jwks or client.token_endpoint_auth_method != "private_key_jwt":
+        return None
+    if parameters.get("client_id", client.client_id) != client.client_id:
+        return None
+    claims = _verified_claims(assertion, client.jwks)
+    if claims is None or not _is_acceptable(claims, client_id=client.client_id, issuer=issuer):
+        return None
+    return client if _use_jti(session, client.client_id, claims) else None
+
+
+def _unverified_subject(assertion: str) -> str | None:
+    """Read ``sub`` to know whose keys to try; nothing else of it is believed yet."""
+    import base64
+    import json
+
+    if len(assertion) > 8192 or assertion.count(".") != 2:
+        return None
+    payload = assertion.split(".")[1]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    subject = claims.get("sub") if isinstance(claims, dict) else None
+    return subject if isinstance(subject, str) else None
+
+
+def _verified_claims(assertion: str, jwks: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        # Only the registered keys count; a jwk, jku or x5u in the header is not looked at.
+        keys = KeySet.import_key_set({"keys": jwks["keys"]})
+        return dict(jwt.decode(assertion, keys, algorithms=ALGORITHMS).claims)
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _is_acceptable(claims: dict[str, Any], *, client_id: str, issuer: str) -> bool:
+    now = clock.epoch(clock.now())
+    exp, iat, nbf, jti = (claims.get(name) for name in ("exp", "iat", "nbf", "jti"))
+    return (
+        claims.get("iss") == client_id
+        and claims.get("sub") == client_id
+        and claims.get("aud") == issuer
+        and _is_number(exp)
+        and now < exp <= now + LONGEST_LIFE + LEEWAY
+        and (iat is None or (_is_number(iat) and iat <= now + LEEWAY))
+        and (nbf is None or (_is_number(nbf) and nbf <= now + LEEWAY))
+        and isinstance(jti, str)
+        and 0 < len(jti) <= 256
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
+
+
+def _use_jti(session: Session, client_id: str, claims: dict[str, Any]) -> bool:
+    """Remember the ``jti``; of any number of parallel uses one inserts the row and the others do not."""
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    session.execute(delete(UsedAssertion).where(UsedAssertion.expires_at < clock.now()))
+    statement = (
+        insert(UsedAssertion)
+        .values(
+            client_id=client_id, jti_digest=credentials.digest(claims["jti"]),
+            expires_at=clock.from_epoch(int(claims["exp"]) + LEEWAY),
+        )
+        .on_conflict_do_nothing()
+        .returning(UsedAssertion.client_id)
+    )  # fmt: skip
+    return session.execute(statement).first() is not None

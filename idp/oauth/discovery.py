@@ -1,0 +1,41 @@
+"""The metadata documents (OIDC Discovery 1.0 §3, RFC 8414 §2), made from what the code itself accepts."""
+
+from typing import Any
+
+from idp.oauth.client_assertion import ALGORITHMS
+from idp.oauth.clients import AUTH_METHODS, GRANT_TYPES
+from idp.oauth.keys import SIGNING_ALGORITHMS
+from idp.oauth.scopes import PERMISSIONS, SCOPES
+from idp.settings import Settings
+
+
+def metadata(settings: Settings) -> dict[str, Any]:
+    """Return the metadata of this server."""
+    issuer = settings.issuer
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/oauth/authorize",
+        "token_endpoint": f"{issuer}/oauth/token",
+        "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+        "jwks_uri": f"{issuer}/oauth/jwks",
+        "end_session_endpoint": f"{issuer}/oauth/end-session",
+        "scopes_supported": sorted(set(SCOPES) - PERMISSIONS),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "code_challenge_methods_supported": ["S256"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid",
+                             "name", "email", "email_verified", "act", "delegation", "session_expiry"],
+        "prompt_values_supported": ["none", "login", "select_account"],
+        "ui_locales_supported": ["ja", "en"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+    }  # fmt: skip

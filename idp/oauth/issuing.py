@@ -1,0 +1,130 @@
+"""Issuing tokens from a token family: the one place where code and refresh grants meet."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from idp import clock, credentials
+from idp.accounts.rules import AccountStatus
+from idp.accounts.sessions.service import is_alive
+from idp.credentials import SecretKind
+from idp.delegation import proxy_logins
+from idp.delegation.authority import NoAuthority, session_authority
+from idp.delegation.models import ActAsSession
+from idp.delegation.rules import AudienceFacts
+from idp.oauth.clients import REFRESH_TOKEN, find_client
+from idp.oauth.models import Client, ClientStatus, RefreshToken, TokenFamily
+from idp.oauth.tokens import ActClaim, Mint, Subject, mint_access_token, mint_id_token
+from idp.settings import Settings
+
+
+def audience_facts(client: Client) -> AudienceFacts:
+    """Return what delegation needs to know of a relying party."""
+    return AudienceFacts(
+        client.client_id,
+        in_good_standing=client.status == ClientStatus.ACTIVE,
+        act_as_supported=client.act_as_supported,
+        permissions=tuple(client.act_as_permissions),
+    )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A family whose person, client and sign-in (or proxy login) are alive at this moment."""
+
+    family: TokenFamily
+    act_as: ActAsSession | None
+
+
+def standing_of(session: Session, family: TokenFamily | None, *, settings: Settings) -> Standing | None:
+    """Re-derive whether anything may still be issued or accepted for a family; None means no."""
+    now = clock.now()
+    idle = timedelta(seconds=settings.session_idle)
+    if family is None or family.revoked_at is not None or now >= family.expires_at:
+        return None
+    if family.client.status != ClientStatus.ACTIVE or family.account.status != AccountStatus.ACTIVE:
+        return None
+    if family.act_as_session_id is None:
+        alive = is_alive(session, family.session_id, now=now, idle=idle)
+        return Standing(family, None) if alive else None
+    act_as = live_act_as(session, family.act_as_session_id, settings=settings)
+    return Standing(family, act_as) if act_as else None
+
+
+def live_act_as(session: Session, sid: uuid.UUID, *, settings: Settings) -> ActAsSession | None:
+    """Return the proxy login if all of what allowed it is still true, else None."""
+    now = clock.now()
+    act_as = proxy_logins.find_live_session(session, sid, now)
+    audience = find_client(session, act_as.audience) if act_as else None
+    if act_as is None or audience is None:
+        return None
+    answer = session_authority(
+        session, act_as, audience=audience_facts(audience), now=now,
+        idle=timedelta(seconds=settings.session_idle),
+    )  # fmt: skip
+    return None if isinstance(answer, NoAuthority) else act_as
+
+
+def issue(
+    session: Session, mint: Mint, standing: Standing, *, scope: frozenset[str], nonce: str | None
+) -> dict[str, Any]:
+    """Return the token response of RFC 6749 §5.1 with the ID token of OIDC Core §3.1.3.3."""
+    family, act_as = standing.family, standing.act_as
+    act = act_claim(act_as) if act_as else None
+    subject = Subject(
+        account_id=family.account_id, client_id=family.client_id, scope=scope,
+        sid=act_as.id if act_as else family.session_id, authenticated_at=family.authenticated_at, act=act,
+    )  # fmt: skip
+    token, life = mint_access_token(
+        mint, subject, audience=family.client_id if act_as else mint.settings.issuer, family_id=family.id,
+        until=act_as.expires_at if act_as else None,
+    )  # fmt: skip
+    answer: dict[str, Any] = {
+        "access_token": token, "token_type": "Bearer", "expires_in": life, "scope": " ".join(sorted(scope)),
+    }  # fmt: skip
+    if "openid" in scope:
+        answer["id_token"] = mint_id_token(
+            mint, subject, alg=family.client.id_token_signed_response_alg, access_token=token, nonce=nonce,
+            extra=banner_claims(act_as) if act_as else None,
+        )  # fmt: skip
+    if act_as is None and REFRESH_TOKEN in family.client.grant_types:
+        answer["refresh_token"] = mint_refresh_token(session, family)
+    return answer
+
+
+def act_claim(act_as: ActAsSession) -> ActClaim:
+    """Return who acts, in opaque ids."""
+    return ActClaim(act_as.member.account_id, act_as.grant.agency_id, act_as.grant_id)
+
+
+def banner_claims(act_as: ActAsSession) -> dict[str, Any]:
+    """Return what the relying party's banner shows: names, and when the proxy login is over."""
+    claims = act_claim(act_as).as_claims()
+    claims["act"]["name"] = act_as.member.account.name
+    claims["act"]["org"]["name"] = act_as.grant.agency.name
+    return {**claims, "name": act_as.grant.owner.name, "session_expiry": clock.epoch(act_as.expires_at)}
+
+
+def mint_refresh_token(session: Session, family: TokenFamily) -> str:
+    """Return a new refresh token of the family; it lives no longer than the family."""
+    secret = credentials.mint_secret(SecretKind.REFRESH_TOKEN)
+    session.add(
+        RefreshToken(
+            digest=credentials.digest(secret), family_id=family.id, created_at=clock.now(),
+            expires_at=family.expires_at,
+        )
+    )  # fmt: skip
+    return secret
+
+
+def revoke_family(session: Session, family_id: uuid.UUID, now: datetime) -> None:
+    """Revoke everything that grew out of one authorization."""
+    session.execute(
+        update(TokenFamily)
+        .where(TokenFamily.id == family_id, TokenFamily.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )

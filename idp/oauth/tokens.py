@@ -1,0 +1,202 @@
+"""Minting and reading this server's own tokens with joserfc: one algorithm list for each purpose.
+
+Access tokens are RFC 9068 JWTs (``typ: at+jwt``, ES256); ID tokens follow OIDC Core §2; logout tokens
+OIDC Back-Channel Logout 1.0 §2.4. What a token says was true when it was signed, so whoever reads one
+here asks the live records again (``bearer.py``).
+"""
+
+import base64
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+
+from idp import clock, credentials
+from idp.oauth.keys import KeyRing
+from idp.settings import Settings
+
+ACCESS_TOKEN_ALG = "ES256"  # noqa: S105 - an algorithm
+ACR_PASSWORD = "urn:ownersclub:acr:password"  # noqa: S105 - a class reference
+AMR_PASSWORD = ["pwd"]
+"""RFC 8176 §2."""
+_BACKCHANNEL_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+class TokenUnreadable(Exception):
+    """A presented token is not one of ours, not of this kind, or over."""
+
+
+@dataclass(frozen=True)
+class Mint:
+    """What minting needs: the settings and the keys."""
+
+    settings: Settings
+    ring: KeyRing
+
+
+@dataclass(frozen=True)
+class ActClaim:
+    """Who acts: opaque ids only (RFC 8693 §4.1). The organisation stands beside ``sub``, because a nested
+    ``act`` would mean a prior actor. DEVIATION docs/decisions/0004-act-claim.md
+    """
+
+    sub: uuid.UUID
+    organization: uuid.UUID
+    delegation: uuid.UUID
+
+    def as_claims(self) -> dict[str, Any]:
+        """Return the claims ``act`` and ``delegation``."""
+        act = {"sub": str(self.sub), "sub_profile": "user", "org": {"id": str(self.organization)}}
+        return {"act": act, "delegation": str(self.delegation)}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom a token is about and how they signed in."""
+
+    account_id: uuid.UUID
+    client_id: str
+    scope: frozenset[str]
+    sid: uuid.UUID
+    authenticated_at: datetime
+    act: ActClaim | None = None
+
+
+@dataclass(frozen=True)
+class AccessClaims:
+    """A verified access token, before the live check."""
+
+    sub: uuid.UUID
+    client_id: str
+    audience: str
+    scope: frozenset[str]
+    sid: uuid.UUID
+    family_id: uuid.UUID | None
+    has_act: bool
+    actor: uuid.UUID | None
+    expires_at: datetime
+    issued_at: datetime
+    raw: dict[str, Any]
+
+
+def mint_access_token(
+    mint: Mint, subject: Subject, *, audience: str, family_id: uuid.UUID | None, until: datetime | None = None
+) -> tuple[str, int]:
+    """Return an access token (RFC 9068 §2) and its life in seconds, at most until a given moment.
+
+    ``jti`` names the token family before the dot, so that revoking the family reaches the token.
+    """
+    now = clock.now()
+    end = now + timedelta(seconds=mint.settings.access_token_lifetime)
+    if until is not None:
+        end = min(end, until)
+    life = max(clock.epoch(end) - clock.epoch(now), 0)
+    prefix = f"{family_id.hex}." if family_id else ""
+    claims: dict[str, Any] = {
+        "iss": mint.settings.issuer, "sub": str(subject.account_id), "aud": audience,
+        "client_id": subject.client_id, "scope": " ".join(sorted(subject.scope)),
+        "sid": str(subject.sid), "jti": prefix + credentials.mint_jti(),
+        "iat": clock.epoch(now), "exp": clock.epoch(now) + life,
+        **_authentication(subject),
+    }  # fmt: skip
+    if subject.act is not None:
+        claims |= subject.act.as_claims()
+    return _sign(mint, claims, alg=ACCESS_TOKEN_ALG, typ="at+jwt"), life
+
+
+def mint_id_token(
+    mint: Mint, subject: Subject, *, alg: str, access_token: str, nonce: str | None,
+    extra: dict[str, Any] | None = None,
+) -> str:  # fmt: skip
+    """Return an ID token (OIDC Core §2) with ``at_hash`` (§3.1.3.6) and, under act, the banner's names."""
+    now = clock.now()
+    claims: dict[str, Any] = {
+        "iss": mint.settings.issuer, "sub": str(subject.account_id), "aud": subject.client_id,
+        "iat": clock.epoch(now), "exp": clock.epoch(now) + mint.settings.id_token_lifetime,
+        "sid": str(subject.sid), "at_hash": left_half_hash(access_token), **_authentication(subject),
+    }  # fmt: skip
+    if nonce is not None:
+        claims["nonce"] = nonce
+    if subject.act is not None:
+        claims |= subject.act.as_claims()
+    claims |= extra or {}
+    return _sign(mint, claims, alg=alg, typ="JWT")
+
+
+def mint_logout_token(mint: Mint, *, client_id: str, sid: uuid.UUID, sub: uuid.UUID | None, alg: str) -> str:
+    """Return a logout token (OIDC Back-Channel Logout 1.0 §2.4), valid for two minutes."""
+    now = clock.epoch(clock.now())
+    claims: dict[str, Any] = {
+        "iss": mint.settings.issuer, "aud": client_id, "iat": now, "exp": now + 120,
+        "jti": credentials.mint_jti(), "sid": str(sid), "events": {_BACKCHANNEL_EVENT: {}},
+    }  # fmt: skip
+    if sub is not None:
+        claims["sub"] = str(sub)
+    return _sign(mint, claims, alg=alg, typ="logout+jwt")
+
+
+def read_access_token(mint: Mint, token: str) -> AccessClaims:
+    """Verify an access token of this server (RFC 9068 §4): signature, ``typ``, issuer, expiry.
+
+    :raises TokenUnreadable: it is none, or over.
+    """
+    claims = _verify(mint, token, algorithms=[ACCESS_TOKEN_ALG], typ="at+jwt")
+    try:
+        family, dot, _ = claims["jti"].partition(".")
+        act = claims.get("act")
+        result = AccessClaims(
+            sub=uuid.UUID(claims["sub"]), client_id=claims["client_id"], audience=claims["aud"],
+            scope=frozenset(claims["scope"].split()), sid=uuid.UUID(claims["sid"]),
+            family_id=uuid.UUID(family) if dot else None, has_act=act is not None,
+            actor=uuid.UUID(act["sub"]) if act else None, expires_at=clock.from_epoch(claims["exp"]),
+            issued_at=clock.from_epoch(claims["iat"]), raw=claims,
+        )  # fmt: skip
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise TokenUnreadable("claims are missing") from error
+    if clock.now() >= result.expires_at:
+        raise TokenUnreadable("over")
+    return result
+
+
+def read_id_token_hint(mint: Mint, token: str) -> dict[str, Any]:
+    """Verify an ID token of this server that comes back as a hint; it may be over (OIDC Core §3.1.2.1).
+
+    :raises TokenUnreadable: we did not sign it.
+    """
+    claims = _verify(mint, token, algorithms=["RS256", "ES256"], typ="JWT")
+    if not isinstance(claims.get("aud"), str) or not isinstance(claims.get("sid"), str):
+        raise TokenUnreadable("not an ID token")
+    return claims
+
+
+def left_half_hash(token: str) -> str:
+    """Return ``at_hash``: the left half of the SHA-256, base64url (OIDC Core §3.1.3.6)."""
+    half = hashlib.sha256(token.encode("ascii")).digest()[:16]
+    return base64.urlsafe_b64encode(half).rstrip(b"=").decode()
+
+
+def _authentication(subject: Subject) -> dict[str, Any]:
+    return {
+        "auth_time": clock.epoch(subject.authenticated_at), "acr": ACR_PASSWORD, "amr": AMR_PASSWORD,
+    }  # fmt: skip
+
+
+def _sign(mint: Mint, claims: dict[str, Any], *, alg: str, typ: str) -> str:
+    key = mint.ring.signer(alg)
+    return jwt.encode({"alg": alg, "typ": typ, "kid": str(key.kid)}, claims, key, algorithms=[alg])
+
+
+def _verify(mint: Mint, token: str, *, algorithms: list[str], typ: str) -> dict[str, Any]:
+    if len(token) > 8192:
+        raise TokenUnreadable("longer than any token of ours")
+    try:
+        decoded = jwt.decode(token, mint.ring.verifying, algorithms=algorithms)
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TokenUnreadable("signature") from error
+    if decoded.header.get("typ") != typ or decoded.claims.get("iss") != mint.settings.issuer:
+        raise TokenUnreadable("another kind of token")
+    return dict(decoded.claims)

@@ -1,0 +1,198 @@
+"""Flask around the protocol: each view parses, calls one function, and turns its value into a response."""
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response, redirect, render_template
+from flask import request as flask_request
+from werkzeug.wrappers import Response as BaseResponse
+
+from idp.accounts.sessions.access import browser_id, current_browser_session, sign_out
+from idp.oauth import authorize as authorization
+from idp.oauth.authorization_request import NoRedirect
+from idp.oauth.authorize import Browser, SendTo, origin_of
+from idp.oauth.bearer import identify
+from idp.oauth.discovery import metadata
+from idp.oauth.end_session import LogoutAsked, LogoutRefused, check_logout, end_proxy_login
+from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
+from idp.oauth.grants.refresh_token import RefreshTokenGrant
+from idp.oauth.grants.token_exchange import TokenExchangeGrant
+from idp.oauth.keys import KeyRingCache
+from idp.oauth.models import SignInPage
+from idp.oauth.parameters import ParametersRefused, load_body_parameters, load_query_or_body_parameters
+from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
+from idp.oauth.tokens import Mint
+from idp.oauth.userinfo import userinfo
+from idp.unit_of_work import current_session, writes_on_get
+from idp.web import bearer, current_settings, problem
+
+GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant)
+PROTOCOL = Blueprint("oauth", __name__)
+"""Endpoints for machines: no cookie is read by them, so no form token is asked for."""
+PAGES = Blueprint("oauth_pages", __name__)
+"""Endpoints that a person's browser visits."""
+SIGN_IN_PAGES = {SignInPage.OWNERS: "/sign-in", SignInPage.AGENCIES: "/store/linkaccounts"}
+
+
+def init_oauth(app: Flask) -> None:
+    """Give the application its key ring and find out who calls with a bearer token."""
+    app.extensions["key_ring"] = KeyRingCache()
+
+    def load_bearer() -> None:
+        header = flask_request.headers.get("Authorization")
+        if header and flask_request.path.startswith(("/api/", "/oauth/userinfo")):
+            g.bearer = identify(current_session(), current_mint(), header)
+
+    app.before_request(load_bearer)
+
+
+def current_mint() -> Mint:
+    """Return the settings and keys of the running application."""
+    cache: KeyRingCache = current_app.extensions["key_ring"]
+    return Mint(current_settings(), cache.ring(current_session()))
+
+
+def _json(answer: EndpointAnswer) -> Response:
+    response = jsonify(answer.body) if answer.body is not None else make_response("")
+    response.status_code = answer.status
+    response.headers.extend(answer.headers)
+    return response
+
+
+@PROTOCOL.get("/.well-known/openid-configuration")
+@PROTOCOL.get("/.well-known/oauth-authorization-server")
+def discovery() -> Response:
+    """Serve the metadata (OIDC Discovery §4, RFC 8414 §3)."""
+    return _cacheable(metadata(current_settings()))
+
+
+@PROTOCOL.get("/oauth/jwks")
+def jwks() -> Response:
+    """Serve the public keys (RFC 7517 §5)."""
+    return _cacheable(current_mint().ring.jwks)
+
+
+def _cacheable(body: dict[str, Any]) -> Response:
+    response = jsonify(body)
+    response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@PROTOCOL.post("/oauth/token")
+def token() -> Response:
+    """Serve the token endpoint (RFC 6749 §3.2)."""
+    try:
+        parameters = load_body_parameters(flask_request)
+    except ParametersRefused as refused:
+        return _json(refuse_parameters(refused.reason))
+    server = ProtocolServer(current_session(), current_mint(), GRANTS)
+    uri = f"{current_settings().issuer}/oauth/token"
+    answer: EndpointAnswer = server.create_token_response(
+        ProtocolRequest(parameters, dict(flask_request.headers), uri=uri)
+    )
+    return _json(answer)
+
+
+@PROTOCOL.route("/oauth/userinfo", methods=["GET", "POST"])
+def userinfo_endpoint() -> Response:
+    """Serve userinfo (OIDC Core §5.3); without a good token RFC 6750 §3 says what to answer."""
+    identity = g.get("bearer")
+    if identity is None:
+        response = problem(401, "invalid_token", detail="a valid access token is needed")
+        response.headers["WWW-Authenticate"] = 'Bearer realm="userinfo", error="invalid_token"'
+        return response
+    if "openid" not in identity.scope:
+        response = problem(403, "insufficient_scope", detail="the access token needs the scope openid")
+        response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope", scope="openid"'
+        return response
+    response = jsonify(userinfo(current_session(), bearer()))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _browser() -> Browser:
+    return Browser(browser_id(), current_browser_session())
+
+
+@PAGES.route("/oauth/authorize", methods=["GET", "POST"])
+@writes_on_get
+def authorize() -> BaseResponse:
+    """Serve the authorization endpoint (OIDC Core §3.1.2)."""
+    try:
+        try:
+            parameters = load_query_or_body_parameters(flask_request)
+        except ParametersRefused as refused:
+            return _carry_out(authorization.begin_refused(current_session(), current_settings(), refused))
+        return _carry_out(authorization.begin(current_session(), current_mint(), parameters, _browser()))
+    except NoRedirect as error:
+        return _error_page(error.field_name, error.reason)
+
+
+@PAGES.get("/oauth/authorize/<uuid:request_id>")
+@writes_on_get
+def resume(request_id: uuid.UUID) -> BaseResponse:
+    """Go on with a request after signing in."""
+    try:
+        return _carry_out(authorization.resume(current_session(), current_mint(), request_id, _browser()))
+    except NoRedirect as error:
+        return _error_page(error.field_name, error.reason)
+
+
+def _carry_out(answer: authorization.Answer) -> BaseResponse:
+    if isinstance(answer, SendTo):
+        return redirect(answer.location, code=303)
+    root = current_settings().issuer_path
+    back = f"{root}/oauth/authorize/{answer.request_id}"
+    return redirect(f"{root}{SIGN_IN_PAGES[answer.page]}?next={back}", code=303)
+
+
+def _error_page(field_name: str, reason: str) -> BaseResponse:
+    """Show a page that a developer understands and that does not frighten an owner."""
+    page = render_template("oauth/request_refused.html", field_name=field_name, reason=reason)
+    return make_response(page, 400)
+
+
+@PAGES.route("/oauth/end-session", methods=["GET", "POST"])
+@writes_on_get
+def end_session() -> BaseResponse:
+    """Serve RP-Initiated Logout; without a hint for this very session the person is asked."""
+    try:
+        parameters = load_query_or_body_parameters(flask_request)
+        asked = check_logout(current_session(), current_mint(), parameters, current_browser_session())
+    except ParametersRefused as refused:
+        return _error_page("request", refused.reason)
+    except LogoutRefused as refused_logout:
+        return _error_page(refused_logout.field_name, refused_logout.reason)
+    if asked.act_as_sid is not None:
+        end_proxy_login(current_session(), asked.act_as_sid)
+        return _after_logout(asked)
+    if asked.ends_own_session or current_browser_session() is None:
+        sign_out()
+        return _after_logout(asked)
+    if asked.return_to:
+        g.form_action_extra = [origin_of(asked.return_to)]
+    return make_response(render_template("oauth/confirm_sign_out.html", asked=asked))
+
+
+@PAGES.post("/sign-out")
+def confirmed_sign_out() -> BaseResponse:
+    """Sign out at the person's own word; the form token proves that it is theirs."""
+    return_to = flask_request.form.get("return_to", "")
+    client_id = flask_request.form.get("client_id", "")
+    try:
+        asked = check_logout(
+            current_session(), current_mint(),
+            {"client_id": client_id, "post_logout_redirect_uri": return_to} if return_to else {},
+            current_browser_session(),
+        )  # fmt: skip
+    except LogoutRefused as refused:
+        return _error_page(refused.field_name, refused.reason)
+    sign_out()
+    return _after_logout(asked)
+
+
+def _after_logout(asked: LogoutAsked) -> BaseResponse:
+    if asked.return_to is not None:
+        return redirect(asked.return_to, code=303)
+    return make_response(render_template("oauth/signed_out.html"))
