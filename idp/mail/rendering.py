@@ -22,6 +22,7 @@ from idp import clock
 from idp.mail.delivery import Delivery
 from idp.mail.outbox import Recipient
 from idp.settings import Settings
+from idp.web import brand_of, japanese_time
 
 _HERE = Path(__file__).resolve()
 
@@ -61,8 +62,9 @@ class Renderer:
 
     def __init__(self, settings: Settings, *, folder: Path | None = None) -> None:
         self._settings = settings
+        mails = (folder or templates_folder()) / "mail"
         self._environment = Environment(
-            loader=FileSystemLoader((folder or templates_folder()) / "mail"),
+            loader=FileSystemLoader(mails),
             autoescape=select_autoescape(enabled_extensions=("html",), default=False),
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -70,9 +72,13 @@ class Renderer:
             extensions=["jinja2.ext.i18n"],
         )
         self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-        self._environment.filters.update(japanese_time=japanese_time, japanese_duration=japanese_duration)
-        self._environment.globals.update(link=self._link, **_brand(settings))
-        self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
+        self._environment.filters.update(japanese_time=_japanese_time, japanese_duration=_japanese_duration)
+        self._environment.globals.update(link=self._link, brand=brand_of(settings))
+        self._inliner = css_inline.CSSInliner(
+            extra_css=(mails / "_mail.css").read_text(encoding="utf-8"),
+            keep_style_tags=True,  # the one for dark screens
+            load_remote_stylesheets=False,
+        )
 
     def render(self, delivery: Delivery) -> Mail:
         """Return the mail of an outbox item."""
@@ -127,14 +133,12 @@ def envelope_address(email: str) -> str:
     return f"{local}@{domain}"
 
 
-def japanese_time(stored: str | datetime) -> str:
-    """Return a moment as 2026年11月24日 15:04, in Japan's time."""
-    moment = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
-    local = moment.astimezone(clock.JST)
-    return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
+def _japanese_time(stored: str) -> str:
+    """Return a moment of a mail's data as 2026年11月24日 15:04."""
+    return japanese_time(datetime.fromisoformat(stored))
 
 
-def japanese_duration(seconds: int) -> str:
+def _japanese_duration(seconds: int) -> str:
     """Return a duration as 1時間, or 90分 where it is no whole number of hours."""
     minutes = seconds // 60
     return f"{minutes // 60}時間" if minutes % 60 == 0 else f"{minutes}分"
@@ -177,15 +181,3 @@ def _harmless(name: str, value: Any) -> Any:
         # The grammar of addresses allows a slash: www.evil.example/x@club.example would be read as a link.
         return f"{defused(local)}@{domain}" if "/" in local else value
     return defused(value)
-
-
-def _brand(settings: Settings) -> dict[str, str]:
-    return {
-        "brand": settings.brand_name,
-        "contact_company": settings.contact_company,
-        "contact_department": settings.contact_department,
-        "contact_phone": settings.contact_phone,
-        "contact_phone_href": "tel:" + re.sub(r"[^0-9+]", "", settings.contact_phone),
-        "contact_hours": settings.contact_hours,
-        "contact_email": settings.contact_email,
-    }

@@ -81,17 +81,17 @@ def run_worker(
     topic without a deliverer wait.
     """
     worker = _Worker(database, settings, deliverers=deliverers, jobs=jobs, stop=stop)
-    log.info("worker started", topics=sorted(worker.deliverers))
+    log.info("worker_started", topics=sorted(worker.deliverers))
     if Topic.MAIL not in worker.deliverers:
-        log.warning("mails wait", reason="no SMTP server is set")
+        log.warning("mails_left_waiting", reason="no SMTP server is set")
     with ThreadPoolExecutor(THREADS, thread_name_prefix="delivery") as pool:
         while not stop.is_set():
             try:
                 worker.turn(pool)
-            except SQLAlchemyError:
-                log.exception("outbox was not readable")
+            except SQLAlchemyError as error:
+                log.error("outbox_not_readable", **_place(error))
             worker.rest()
-    log.info("worker stopped")
+    log.info("worker_stopped")
 
 
 class _Worker:
@@ -124,7 +124,7 @@ class _Worker:
     def _bury_overdue(self, session: Session) -> None:
         buried = delivery.bury_overdue(session, now=clock.now(), attempts=self.attempts)
         if buried:
-            log.warning("items became dead letters", count=buried)
+            log.warning("items_given_up", count=buried)
 
     def _forget_settled(self, session: Session) -> None:
         delivery.forget_settled(session, now=clock.now())
@@ -161,9 +161,9 @@ class _Worker:
         try:
             with unit_of_work(self.database) as session:
                 job.run(session)
-        except Exception:
+        except Exception as error:
             # Whatever went wrong in one job, the deliveries and the other jobs go on.
-            log.exception("job failed", job=job.name)
+            log.error("job_failed", job=job.name, **_place(error))
 
     def _choose(self) -> list[uuid.UUID]:
         """Return due items for the free threads, and never more: a claim would run out while it waits."""
@@ -192,11 +192,11 @@ class _Worker:
         for _ in range(SETTLE_TRIES):
             try:
                 mine = self._settle(claimed, outcome)
-            except SQLAlchemyError:
-                log.exception("outcome was not stored", item=claimed.id)
+            except SQLAlchemyError as error:
+                log.error("outcome_not_stored", item=str(claimed.id), **_place(error))
                 self.stop.wait(1)
             except Exception as error:
-                log.exception("what came of it was not stored", item=claimed.id)
+                log.error("outcome_not_stored", item=str(claimed.id), **_place(error))
                 outcome = DeliveryFailed(f"unexpected {type(error).__name__}")
             else:
                 _tell(claimed, outcome, mine=mine)
@@ -210,14 +210,7 @@ class _Worker:
         except Undecryptable:
             return DeliveryFailed("sealed under another key", for_good=True)
         except Exception as error:
-            # Names of the exception and the place only: its text may hold an address or a token.
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            log.error(
-                "delivery broke",
-                item=claimed.id,
-                error=type(error).__name__,
-                where=f"{where.name}:{where.lineno}",
-            )
+            log.error("delivery_broke", item=str(claimed.id), **_place(error))
             return DeliveryFailed(f"unexpected {type(error).__name__}")
 
     def _settle(self, claimed: Claimed, outcome: Delivered | DeliveryFailed) -> bool:
@@ -240,8 +233,14 @@ def _tell(claimed: Claimed, outcome: Delivered | DeliveryFailed, *, mine: bool) 
         "attempt": claimed.attempt,
     }
     if not mine:
-        log.warning("delivery was overtaken", **facts)
+        log.warning("delivery_overtaken", **facts)
     elif isinstance(outcome, Delivered):
-        log.info("item delivered", **facts)
+        log.info("item_delivered", **facts)
     else:
-        log.warning("delivery failed", reason=outcome.reason, for_good=outcome.for_good, **facts)
+        log.warning("delivery_failed", reason=outcome.reason, for_good=outcome.for_good, **facts)
+
+
+def _place(error: BaseException) -> dict[str, str]:
+    """Return what the log may know of an exception: its text may hold an address or a token."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return {"error": type(error).__name__, "where": f"{where.filename.rpartition('/')[2]}:{where.lineno}"}
