@@ -8,6 +8,7 @@ from clients.agency_portal.service import NotStaff
 from clients.agency_portal.settings import PortalSettings
 from clients.agency_portal.views.decisions import DecisionViews
 from clients.agency_portal.views.entrance import EntranceViews
+from clients.agency_portal.views.many import ManyViews
 from clients.agency_portal.views.owners import OwnerViews
 from clients.agency_portal.views.proxy_login import ProxyLoginViews
 from clients.relying_party import RelyingParty
@@ -37,6 +38,7 @@ def create_app(settings: PortalSettings | None = None) -> Flask:
     app.jinja_env.globals.update(issuer=settings.issuer, profile_url=f"{settings.issuer}/agency/profile")
     EntranceViews(rp).install(app)
     OwnerViews(rp).install(app)
+    ManyViews(rp).install(app)
     DecisionViews(rp).install(app)
     ProxyLoginViews(rp, settings).install(app)
     app.register_error_handler(NotStaff, _not_staff)

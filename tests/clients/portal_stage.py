@@ -113,6 +113,7 @@ class Server:
         self.list_queries: list[dict[str, str]] = []
         self.next_cursor: str | None = None
         self.refuses_cursor = False
+        self.real_pages = False
         self.down = False
         self.nonce = ""
 
@@ -190,8 +191,11 @@ class Server:
         tally = dict.fromkeys([*OPEN_STATES, "ended"], 0)
         for item in self.grants:
             tally[item["state"] if item["state"] in OPEN_STATES else "ended"] += 1
-        shown = [item for item in self.grants if _matches(item, query)][: int(query.get("limit", "50"))]
-        return _json(200, {"items": shown, "next_cursor": self.next_cursor, "counts": tally})
+        found = [item for item in self.grants if _matches(item, query)]
+        begin = int(query.get("cursor", "0")) if self.real_pages else 0
+        end = begin + int(query.get("limit", "50"))
+        following = str(end) if self.real_pages and end < len(found) else self.next_cursor
+        return _json(200, {"items": found[begin:end], "next_cursor": following, "counts": tally})
 
     def _decide(self, request: PreparedRequest) -> tuple[int, dict[str, str], str]:
         grant_id, _, decision = (
@@ -247,7 +251,12 @@ class Form:
     def __init__(self, attributes: Mapping[str, str | None]) -> None:
         self.action = attributes.get("action") or ""
         self.method = (attributes.get("method") or "get").lower()
-        self.hidden: dict[str, str] = {}
+        self.all_hidden: dict[str, list[str]] = {}
+
+    @property
+    def hidden(self) -> dict[str, str]:
+        """The hidden fields of a form that repeats none."""
+        return {name: values[0] for name, values in self.all_hidden.items()}
 
 
 class _FormReader(HTMLParser):
@@ -260,7 +269,8 @@ class _FormReader(HTMLParser):
         if tag == "form":
             self.forms.append(Form(attributes))
         elif tag == "input" and attributes.get("type") == "hidden" and self.forms:
-            self.forms[-1].hidden[attributes["name"] or ""] = attributes.get("value") or ""
+            name, value = attributes["name"] or "", attributes.get("value") or ""
+            self.forms[-1].all_hidden.setdefault(name, []).append(value)
 
 
 def forms_of(page: TestResponse) -> list[Form]:

@@ -3,7 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Flask, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -40,14 +40,18 @@ class OwnerViews:
             page = service.load_grants(self.rp, query)
         except service.CursorStale:
             return redirect(list_url(query.page()))
-        agency = service.load_agency(self.rp) if page.counts.total == 0 else None
+        # Asked only where the page needs it: the ordinary list is one question to the server.
+        choosing = query.tab is Tab.REQUESTED and bool(page.grants)
+        agency = service.load_agency(self.rp) if choosing or page.counts.total == 0 else None
         return render_template(
             "agency_portal/owners.html",
             query=query,
             page=page,
             agency=agency,
+            may_choose=choosing and agency is not None and agency.member.can_decide,
             tabs=tuple(Tab),
             list_url=list_url,
+            csv_url=url_for("owners_csv", **_arguments(query.page())),
         )
 
     def owner(self, user_id: int) -> ResponseReturnValue:
@@ -98,13 +102,17 @@ def read_query(arguments: MultiDict[str, str]) -> Query:
 
 def list_url(query: Query) -> str:
     """Return the address of a part of the list, without what is the default anyway."""
-    return url_for(
-        "owners",
-        state=query.tab.value or None,
-        q=query.text or None,
-        sort=None if query.sort is Sort.NEWEST else query.sort.value,
-        cursor=query.cursor or None,
-    )
+    return url_for("owners", **_arguments(query))
+
+
+def _arguments(query: Query) -> dict[str, Any]:
+    given = {
+        "state": query.tab.value,
+        "q": query.text,
+        "sort": "" if query.sort is Sort.NEWEST else query.sort.value,
+        "cursor": query.cursor,
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def _choice(choices: type[C], given: str, otherwise: C) -> C:
