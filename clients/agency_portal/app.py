@@ -11,6 +11,7 @@ from clients.agency_portal.views.entrance import EntranceViews
 from clients.agency_portal.views.many import ManyViews
 from clients.agency_portal.views.owners import OwnerViews
 from clients.agency_portal.views.proxy_login import ProxyLoginViews
+from clients.agency_portal.words import STATE_WORDS, TAB_WORDS
 from clients.relying_party import RelyingParty
 
 SCOPE = "openid profile email agency.read delegations.read delegations.manage act_as"
@@ -35,7 +36,12 @@ def create_app(settings: PortalSettings | None = None) -> Flask:
         # 「代理ログイン」 is a form whose redirects pass the server and end in マイページ.
         form_action_origins=[settings.mypage_origin],
     )
-    app.jinja_env.globals.update(issuer=settings.issuer, profile_url=f"{settings.issuer}/agency/profile")
+    app.jinja_env.globals.update(
+        issuer=settings.issuer,
+        profile_url=f"{settings.issuer}/agency/profile",
+        state_words=STATE_WORDS,
+        tab_words=TAB_WORDS,
+    )
     EntranceViews(rp).install(app)
     OwnerViews(rp).install(app)
     ManyViews(rp).install(app)

@@ -7,7 +7,8 @@ from io import StringIO
 
 from flask_babel import gettext as _
 
-from clients.agency_portal.rules import Grant, GrantState
+from clients.agency_portal.rules import Grant
+from clients.agency_portal.words import STATE_WORDS
 from clients.relying_party import clock
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -18,7 +19,6 @@ def owners_as_csv(grants: Iterable[Grant]) -> str:
     """Return one line for each grant under a line of headings."""
     text = StringIO()
     writer = csv.writer(text)
-    words = _state_words()
     writer.writerow(
         [
             _("ユーザーID"),
@@ -40,26 +40,13 @@ def owners_as_csv(grants: Iterable[Grant]) -> str:
                 _harmless(grant.owner.name),
                 _day(grant.owner.registered_at),
                 _day(grant.requested_at),
-                words[grant.state],
+                str(STATE_WORDS[grant.state]),
                 _("閲覧と設定変更") if grant.may_change_settings else _("閲覧のみ"),
                 _day(grant.expires_at),
                 _day(grant.ended_at),
             ]
         )
     return text.getvalue()
-
-
-def _state_words() -> dict[GrantState, str]:
-    return {
-        GrantState.REQUESTED: _("申請中"),
-        GrantState.ACTIVE: _("連携中"),
-        GrantState.SUSPENDED: _("停止中"),
-        GrantState.DENIED: _("連携を許可しない"),
-        GrantState.WITHDRAWN: _("お客様が申請を取り下げ"),
-        GrantState.LAPSED: _("申請の期限切れ"),
-        GrantState.REVOKED: _("連携を終了"),
-        GrantState.EXPIRED: _("連携の期間が満了"),
-    }
 
 
 def _harmless(text: str | None) -> str:
