@@ -100,7 +100,7 @@ def served(installation: Installation) -> Iterator[str]:
     installation.run("idp", "db", "upgrade")
     log = (installation.folder / "serve.log").open("w+", encoding="utf-8")
     server = subprocess.Popen(
-        [installation.scripts / "idp", "serve", "--port", str(installation.port)],
+        [installation.scripts / "idp", "serve", "--bind", f"127.0.0.1:{installation.port}", "--workers", "1"],
         cwd=installation.folder,
         env=installation.environment,
         stdin=subprocess.DEVNULL,
