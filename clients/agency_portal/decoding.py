@@ -21,6 +21,7 @@ from clients.agency_portal.rules import (
     Permission,
     Product,
     Services,
+    effective_state,
 )
 from clients.relying_party import ProviderUnavailable, clock
 
@@ -64,7 +65,14 @@ def agency(data: Mapping[str, Any]) -> Agency:
 @_reader
 def grant(data: Mapping[str, Any]) -> Grant:
     """Read one delegation grant, with or without its products."""
-    state = GrantState(data["state"])
+    expires_at = _moment(data["expires_at"])
+    state = effective_state(
+        GrantState(data["state"]),
+        expires_at,
+        owner_is_withheld=data["owner"]["email"] is None,
+        now=clock.now(),
+    )
+    shown = state in (GrantState.REQUESTED, GrantState.ACTIVE)
     known = {str(permission) for permission in Permission}
     return Grant(
         id=UUID(data["id"]),
@@ -74,11 +82,11 @@ def grant(data: Mapping[str, Any]) -> Grant:
         term_months=int(data["term_months"]),
         requested_at=clock.from_iso(data["requested_at"]),
         decided_at=_moment(data["decided_at"]),
-        expires_at=_moment(data["expires_at"]),
+        expires_at=expires_at,
         ended_at=_moment(data["ended_at"]),
         last_used_at=_moment(data["last_used_at"]),
-        owner=_owner(data["owner"], hidden=state.has_ended),
-        products=() if state.has_ended else tuple(_product(item) for item in data.get("products", [])),
+        owner=_owner(data["owner"], hidden=not shown),
+        products=tuple(_product(item) for item in data.get("products", [])) if shown else (),
     )
 
 
@@ -99,7 +107,7 @@ def grant_page(data: Mapping[str, Any]) -> GrantPage:
 
 
 def _owner(data: Mapping[str, Any], *, hidden: bool) -> Owner:
-    """Read the owner; once the grant has ended, no contact data, whatever the server sent."""
+    """Read the owner; without contact data when it is not to be shown, whatever the server sent."""
 
     def shown(name: str) -> str | None:
         return None if hidden else _optional(data.get(name))

@@ -24,7 +24,7 @@ class GrantState(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing can follow any more. The agency then no longer sees the owner's data."""
+        """Whether nothing can follow any more."""
         return self not in (GrantState.REQUESTED, GrantState.ACTIVE, GrantState.SUSPENDED)
 
 
@@ -88,7 +88,7 @@ class Agency:
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """The owner of a grant, as far as the agency may know. Contact data is None once the grant has ended."""
+    """The owner of a grant, as far as the agency may know. Contact data is None unless the grant shows it."""
 
     user_id: int
     email: str | None
@@ -137,6 +137,11 @@ class Grant:
     last_used_at: datetime | None
     owner: Owner
     products: tuple[Product, ...] = ()
+
+    @property
+    def shows_owner(self) -> bool:
+        """Whether the agency may see the owner's data: while the request waits or the grant is in force."""
+        return self.state in (GrantState.REQUESTED, GrantState.ACTIVE)
 
     @property
     def may_change_settings(self) -> bool:
@@ -202,6 +207,20 @@ class GrantPage:
     grants: tuple[Grant, ...]
     next_cursor: str | None
     counts: Counts
+
+
+def effective_state(
+    state: GrantState, expires_at: datetime | None, *, owner_is_withheld: bool, now: datetime
+) -> GrantState:
+    """Return the state that holds at this moment, where the server has not yet written it down.
+
+    It ends what is over in its own time, but refuses, and withholds the owner's data, from the very moment.
+    """
+    if state in (GrantState.ACTIVE, GrantState.SUSPENDED) and expires_at is not None and expires_at <= now:
+        return GrantState.EXPIRED
+    if state is GrantState.REQUESTED and owner_is_withheld:
+        return GrantState.LAPSED
+    return state
 
 
 def decisions_for(grant: Grant, member: Member) -> frozenset[Decision]:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import responses
+import time_machine
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 from requests import PreparedRequest
@@ -25,6 +26,8 @@ from clients.agency_portal.app import create_app
 from clients.agency_portal.settings import PortalSettings
 from clients.relying_party import clock
 
+DAY = "2026-11-24T01:00:00Z"
+"""When the play takes place: two days after the last thing that happened to a grant."""
 ISSUER = "http://localhost:8000"
 PORTAL = "http://localhost:8002"
 MYPAGE = "http://localhost:8001"
@@ -74,7 +77,8 @@ def product(product_id: int = 501, **deviation: Any) -> dict[str, Any]:
 
 def grant(user_id: int = 1001, state: str = "requested", **deviation: Any) -> dict[str, Any]:
     """Return a grant as the API prints it, with the data that this state lets the agency see."""
-    hidden = state not in OPEN_STATES
+    hidden = state not in {"requested", "active"}
+    ended = state not in OPEN_STATES
     decided = state not in {"requested", "withdrawn", "lapsed"}
     return {
         "id": f"5f0e2b7c-0000-4000-8000-{user_id:012d}",
@@ -84,7 +88,7 @@ def grant(user_id: int = 1001, state: str = "requested", **deviation: Any) -> di
         "requested_at": "2026-11-20T01:00:00Z",
         "decided_at": "2026-11-21T01:00:00Z" if decided else None,
         "expires_at": "2027-11-20T15:00:00Z" if state in {"active", "suspended"} else None,
-        "ended_at": "2026-11-22T01:00:00Z" if hidden else None,
+        "ended_at": "2026-11-22T01:00:00Z" if ended else None,
         "last_used_at": None,
         "owner": {
             "user_id": user_id,
@@ -296,9 +300,9 @@ def settings(database: Path) -> PortalSettings:
 
 @contextmanager
 def stage(folder: Path) -> Iterator[Browser]:
-    """Play the server for the time of one test, with nobody signed in."""
+    """Play the server for the time of one test, on the day of the stage, with nobody signed in."""
     server = Server()
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+    with time_machine.travel(DAY), responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         server.install(mock)
         yield Browser(server, folder / "portal.sqlite3")
 

@@ -93,6 +93,29 @@ def test_a_suspended_grant_offers_only_its_end(browser: Browser) -> None:
     assert actions(browser) == {"release"}
 
 
+def test_a_suspended_grant_shows_no_personal_data(browser: Browser) -> None:
+    browser.server.grants = [grant(1001) | {"state": "suspended"}]
+    page = browser.open(PAGE).text
+    assert not [words for words in PERSONAL if words in page]
+    assert "連携が停止されている間は" in page
+
+
+def test_a_term_that_is_over_counts_as_ended_before_the_server_has_written_it_down(browser: Browser) -> None:
+    browser.server.grants = [grant(1001, "active", expires_at="2026-11-24T02:00:00Z")]
+    assert "proxy-login" in actions(browser)
+    browser.server.grants = [grant(1001, "active", expires_at="2026-11-24T01:00:00Z")]
+    assert "連携の期間が満了" in browser.open(PAGE).text
+    assert actions(browser) == set()
+
+
+def test_a_request_whose_owner_is_withheld_counts_as_lapsed(browser: Browser) -> None:
+    lapsed = grant(1001)
+    lapsed["owner"]["email"] = None
+    browser.server.grants = [lapsed]
+    assert "申請の期限切れ" in browser.open(PAGE).text
+    assert actions(browser) == set()
+
+
 @pytest.mark.parametrize("state", ["denied", "withdrawn", "lapsed", "revoked", "expired"])
 def test_an_ended_grant_shows_no_personal_data_and_no_button(browser: Browser, state: str) -> None:
     # A server that forgot itself: all the data is still there.
