@@ -164,12 +164,13 @@ class MailLink(Base):
 
 
 class SignInFailure(Base):
-    """A wrong password, remembered for an hour to slow down guessing."""
+    """A try with a wrong password, remembered for a day to slow down guessing."""
 
     __tablename__ = "sign_in_failures"
     __table_args__ = (Index("ix_sign_in_failures_subject_at", "subject", "at"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     subject: Mapped[str]
-    """Digest of the address that was typed, so that unknown addresses are slowed down just the same."""
+    """Digest of the address that was typed, so that unknown addresses are slowed down just the same. In a
+    browser where the address has signed in before, of both: strangers cannot keep its owner out there."""
     at: Mapped[datetime]

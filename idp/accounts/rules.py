@@ -114,6 +114,10 @@ class AddressTaken(Refusal):
     """The address became somebody's while the form was open."""
 
 
+class DraftIncomplete(Refusal):
+    """The last button was pressed before the form behind the link was filled in."""
+
+
 class SerialUnknown(Refusal):
     """No unit with this serial number left the factory."""
 
@@ -122,6 +126,10 @@ class SerialUnknown(Refusal):
 
 class SerialTaken(Refusal):
     """The unit belongs to another owner already."""
+
+
+class SerialYours(SerialTaken):
+    """The unit is registered to this very owner already."""
 
 
 class NoSuchProduct(NotFound):

@@ -12,8 +12,8 @@ from idp.accounts.rules import session_is_alive
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
-from idp.mail import outbox
 from idp.mail.models import Topic
+from idp.mail.outbox import enqueue_delivery
 
 TOUCH_INTERVAL = timedelta(minutes=1)
 """How exactly ``last_seen_at`` is kept; finer would cost a write for every page."""
@@ -113,7 +113,7 @@ def end_session(session: Session, session_id: uuid.UUID, *, now: datetime | None
     ).scalar()
     if account_id is None:
         return False
-    outbox.enqueue_delivery(
+    enqueue_delivery(
         session, Topic.SESSION_ENDED, name="session", recipient=str(session_id),
         payload={"session_id": str(session_id)}, reference=session_id,
     )  # fmt: skip

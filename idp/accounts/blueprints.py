@@ -1,0 +1,21 @@
+"""The slice's views, for the application to register."""
+
+from idp.accounts import address_lookup, api
+from idp.accounts.entrance import views as entrance
+from idp.accounts.passwords import views as passwords
+from idp.accounts.products import views as products
+from idp.accounts.profile import views as profile
+from idp.accounts.registration import agency_views, owner_views
+from idp.accounts.sign_in import views as sign_in
+
+BLUEPRINTS = (
+    entrance.blueprint,
+    sign_in.blueprint,
+    agency_views.blueprint,
+    owner_views.blueprint,
+    passwords.blueprint,
+    profile.blueprint,
+    products.blueprint,
+    address_lookup.blueprint,
+    api.blueprint,
+)

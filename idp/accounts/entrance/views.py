@@ -1,0 +1,37 @@
+"""The first page, and the language of all pages."""
+
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from idp.web import current_settings, own_path
+
+blueprint = Blueprint("entrance", __name__)
+LANGUAGES = ("ja", "en")
+YEAR = 365 * 86_400
+
+
+@blueprint.get("/")
+def menu() -> str:
+    """Show the ways for owners and for agencies."""
+    return render_template("accounts/menu.html")
+
+
+@blueprint.get("/agency/login")
+def agency_login() -> Response:
+    """Lead to the agencies' portal, so that mailed addresses begin with the issuer's."""
+    return redirect(f"{current_settings().agency_portal_url}/agency/login", code=303)
+
+
+@blueprint.post("/language")
+def choose_language() -> Response:
+    """Remember the language in this browser and go back to the page where it was chosen."""
+    settings = current_settings()
+    home = settings.issuer_path + "/"
+    answer = redirect(own_path(request.form.get("next"), default=home), code=303)
+    chosen = request.form.get("lang", "")
+    if chosen in LANGUAGES:
+        answer.set_cookie(
+            "lang", chosen, max_age=YEAR, path="/", httponly=True, samesite="Lax",
+            secure=settings.cookies_are_secure,
+        )  # fmt: skip
+    return answer

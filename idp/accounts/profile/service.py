@@ -1,0 +1,96 @@
+"""Changing an owner's and an agency's data."""
+
+import uuid
+from dataclasses import dataclass, fields
+
+from sqlalchemy.orm import Session
+
+from idp.accounts.models import Account, Agency, OwnerProfile
+from idp.accounts.people import find_member
+from idp.accounts.rules import AgencyNotActive, AgencyStatus, MemberRole, NotAMember, NotAnOwner, RoleMayNot
+from idp.audit.events import Event
+from idp.audit.service import record_event
+
+
+@dataclass(frozen=True)
+class OwnerDetails:
+    """登録情報 of an owner, folded and checked by the form."""
+
+    name: str
+    furigana: str
+    postal_code: str
+    prefecture: str
+    city: str
+    street: str
+    phone: str
+    info_sharing: bool
+
+
+@dataclass(frozen=True)
+class AgencyDetails:
+    """販売店情報, folded and checked by the form."""
+
+    name: str
+    representative_name: str
+    representative_furigana: str
+    postal_code: str
+    prefecture: str
+    city: str
+    street: str
+    phone: str
+
+
+def update_owner(session: Session, account_id: uuid.UUID, *, details: OwnerDetails) -> Account:
+    """Store what an owner changed of their data; the log names the fields, not what stands in them.
+
+    :raises NotAnOwner: the account is no owner's.
+    """
+    account = session.get(Account, account_id)
+    if account is None or account.owner is None:
+        raise NotAnOwner
+    changed = [
+        name for name in _names(OwnerDetails) if _set(_home_of(account, name), name, getattr(details, name))
+    ]
+    if changed:
+        record_event(
+            session, Event.OWNER_UPDATED, actor_id=account.id, owner_id=account.id, fields=sorted(changed)
+        )
+    return account
+
+
+def update_agency(session: Session, account_id: uuid.UUID, *, details: AgencyDetails) -> Agency:
+    """Store what a manager changed of the agency's data. The role is read anew, not believed.
+
+    :raises NotAMember: the person belongs to no agency (any more).
+    :raises AgencyNotActive: the agency is suspended.
+    :raises RoleMayNot: the person is no manager.
+    """
+    member = find_member(session, account_id)
+    if member is None:
+        raise NotAMember
+    if member.agency.status != AgencyStatus.ACTIVE:
+        raise AgencyNotActive
+    if not MemberRole(member.role).can_edit_agency:
+        raise RoleMayNot
+    agency = member.agency
+    changed = [name for name in _names(AgencyDetails) if _set(agency, name, getattr(details, name))]
+    if changed:
+        record_event(
+            session, Event.AGENCY_UPDATED, actor_id=account_id, agency_id=agency.id, fields=sorted(changed)
+        )
+    return agency
+
+
+def _names(details: type[OwnerDetails] | type[AgencyDetails]) -> list[str]:
+    return [field.name for field in fields(details)]
+
+
+def _home_of(account: Account, name: str) -> Account | OwnerProfile | None:
+    return account if name in {"name", "furigana"} else account.owner
+
+
+def _set(row: Account | OwnerProfile | Agency | None, name: str, value: str | bool) -> bool:
+    if row is None or getattr(row, name) == value:
+        return False
+    setattr(row, name, value)
+    return True

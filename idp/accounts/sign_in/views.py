@@ -1,0 +1,95 @@
+"""Sign-in pages of owners and of agencies."""
+
+from math import ceil
+from urllib.parse import urlsplit
+
+from flask import Blueprint, g, redirect, render_template, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from idp.accounts.models import Account
+from idp.accounts.rules import TooManyAttempts, WrongPassword
+from idp.accounts.sessions import access
+from idp.accounts.sign_in import service
+from idp.accounts.sign_in.forms import AgencySignInForm, SignInForm
+from idp.unit_of_work import current_database, current_session
+from idp.web import current_settings, own_path
+
+blueprint = Blueprint("sign_in", __name__)
+OWNER_HOME = "/account"
+AGENCY_HOME = "/agency/login"
+View = str | tuple[str, int] | Response
+
+
+@blueprint.get(access.OWNER_SIGN_IN)
+def owner_sign_in() -> View:
+    """Show the owners' sign-in."""
+    return _show("accounts/sign_in.html", SignInForm())
+
+
+@blueprint.post(access.OWNER_SIGN_IN)
+def owner_signs_in() -> View:
+    """Sign somebody in on the owners' page."""
+    return _sign_in("accounts/sign_in.html", SignInForm(request.form))
+
+
+@blueprint.get(access.AGENCY_SIGN_IN)
+def agency_sign_in() -> View:
+    """Show the agencies' sign-in."""
+    return _show("accounts/agency_sign_in.html", AgencySignInForm())
+
+
+@blueprint.post(access.AGENCY_SIGN_IN)
+def agency_signs_in() -> View:
+    """Sign somebody in on the agencies' page."""
+    return _sign_in("accounts/agency_sign_in.html", AgencySignInForm(request.form))
+
+
+def _show(template: str, form: SignInForm, *, status: int = 200) -> tuple[str, int]:
+    target = own_path(request.args.get("next"), default="")
+    if not target:
+        _allow_way_to_portal()
+    return render_template(template, form=form, next=target), status
+
+
+def _sign_in(template: str, form: SignInForm) -> View:
+    if not form.validate():
+        return _show(template, form, status=400)
+    email = form.email.data or ""
+    browser = access.browser_id() if access.is_browser_of(email) else None
+    try:
+        proven = service.check_password(
+            current_database(), email, password=form.password.data or "", browser=browser
+        )
+        account = service.accept_password(current_session(), proven)
+    except WrongPassword:
+        form.form_errors.append(
+            _("%(address)sまたはパスワードが正しくありません。", address=str(form.email.label.text))
+        )
+        return _show(template, form, status=WrongPassword.status)
+    except TooManyAttempts as refusal:
+        form.form_errors.append(wait_words(refusal))
+        return _show(template, form, status=TooManyAttempts.status)
+    access.sign_in(account)
+    return redirect(own_path(request.args.get("next"), default=_home(account)), code=303)
+
+
+def _home(account: Account) -> str:
+    return current_settings().issuer_path + (OWNER_HOME if account.owner is not None else AGENCY_HOME)
+
+
+def wait_words(refusal: TooManyAttempts) -> str:
+    """Return the words that tell how long to wait, and how one need not."""
+    minutes = ceil(refusal.wait.total_seconds() / 60)
+    words = _(
+        "パスワードの間違いが続いたため、しばらくログインできません。%(minutes)s分ほど待ってから、もう一度お試しください。"
+        "お急ぎの場合は「パスワードをお忘れの方」から再設定すると、すぐにログインできます。",
+        minutes=minutes,
+    )
+    return str(words)
+
+
+def _allow_way_to_portal() -> None:
+    """Let the sign-in form lead on to the agencies' portal, as Chromium asks of every step of the way."""
+    portal = urlsplit(current_settings().agency_portal_url)
+    g.form_action_extra = [f"{portal.scheme}://{portal.netloc}"]
