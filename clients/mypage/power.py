@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from math import cos, exp, pi, sin
 
 WARM_UP_DAYS = 7
-"""Days computed before the one asked for, so that it begins with the charge that the day before ended with."""
+"""Days computed before the one asked for, so that it begins with what the day before left in the battery."""
 CHARGE_LIMIT = 2.5
 """Largest energy in kWh that goes into or out of the battery within an hour."""
 EFFICIENCY = 0.93
@@ -132,7 +132,7 @@ def _generation(system: System, day: date, hour: int) -> float:
 
 
 def _use(system: System, serial_number: str, day: date, hour: int) -> float:
-    """A base load with a morning and an evening peak, higher in summer and winter and at weekends about noon."""
+    """A base load with a morning and an evening peak, higher in summer, in winter and at weekend noons."""
     year = 2 * pi * (day.timetuple().tm_yday - 15) / 365.25
     season = 1 + 0.22 * cos(year) + 0.18 * cos(2 * year)
     morning = 0.75 * _peak(hour, at=7.0, width=1.3)

@@ -6,7 +6,7 @@ One template shows them all, so that they are calm in the same way.
 from dataclasses import dataclass
 
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask import session as browser
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -56,6 +56,9 @@ def add_error_pages(app: Flask, parts: Parts) -> None:
     def on_http(error: HTTPException) -> ResponseReturnValue:
         if error.response is not None or (error.code is not None and error.code < 400):
             return error.get_response()
+        failed = getattr(error, "original_exception", None)
+        if failed is not None:
+            log.error("page_failed", kind=type(failed).__name__, page=request.endpoint)
         response = _show(_http_page(error.code or 500, start=parts.application.after_sign_out))
         allowed = getattr(error, "valid_methods", None)
         if allowed:
@@ -90,8 +93,10 @@ def _own_get_path() -> str:
     """Return the address to try again: that of the page itself, or that of the form that was sent."""
     if request.method in {"GET", "HEAD"} and request.blueprint != "rp":
         return request.full_path.rstrip("?")
-    adapter = g.get("url_adapter")
-    return request.path if adapter is None or adapter.test(request.path, method="GET") else "/"
+    adapter = current_app.create_url_adapter(request)
+    if adapter is None or request.blueprint == "rp" or not adapter.test(request.path, method="GET"):
+        return "/"
+    return request.full_path.rstrip("?")
 
 
 def _proxy_login_over(parts: Parts, refusal: ProxyLoginIsOver) -> Response:
@@ -182,14 +187,14 @@ def _not_sent(path: str, *, status: int) -> Page:
     )
 
 
-def _unavailable(path: str) -> Page:
+def _unavailable(path: str, *, status: int = 503) -> Page:
     return Page(
         heading=_("ただいまつながりにくくなっています"),
         happened=_("お客様の操作に問題はありません。システムの都合で、ページを表示できませんでした。"),
         next_step=_("しばらくしてから、もう一度お試しください。"),
         link=path,
         link_text=_("もう一度試す"),
-        status=503,
+        status=status,
     )
 
 
@@ -217,7 +222,7 @@ def _http_page(status: int, *, start: str) -> Page:
         _("トップページから、もう一度お試しください。"),
     )
     if status >= 500:
-        return _unavailable(start)
+        return _unavailable(start, status=status)
     heading, happened, next_step = words.get(status, other)
     return Page(
         heading=heading,

@@ -144,7 +144,7 @@ class SessionStore:
         if not is_new:
             # The process may have died between the note and this: what the token meant must still happen. It
             # cannot mean a session that began after it was issued, so that a replay ends nothing new.
-            named.append(session.c.created_at <= epoch(notice.issued_at))
+            named.append(session.c.created_at < epoch(notice.issued_at))
         with self._engine.begin() as connection:
             result = connection.execute(
                 update(session)
