@@ -85,6 +85,7 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.jinja_options = {**app.jinja_options, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     app.jinja_env.filters.update(filters())
     Babel(app, locale_selector=_language)
+    app.jinja_env.globals["get_locale"] = get_locale
     brand = brand_of(settings)
 
     @app.context_processor
@@ -92,7 +93,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         return {
             "brand": brand, "current_person": current_person(), "language": str(get_locale()),
             "mypage_url": settings.mypage_url, "agency_portal_url": settings.agency_portal_url,
-            "request_id": request_id(), "root": settings.issuer_path,
+            "request_id": request_id(), "sign_out_url": f"{settings.issuer_path}/sign-out",
         }  # fmt: skip
 
     if settings.trusted_proxies:

@@ -158,14 +158,14 @@ _LOOKS_LIKE_LINK = re.compile(
 def defused(text: str) -> str:
     """Return what a person wrote on one line, readable as before, but no mail reader makes a link of it.
 
-    A name like ``evil.example/login`` would become a link in a mail that bears the club's name. A zero-width
-    space behind each joint stops that. Brackets would too, but they would disfigure the honest names that
-    have a dot (価格.com, Co.Ltd); people and screen readers pass over the space.
+    A name like ``evil.example/login`` would become a link in a mail that bears the club's name. Zero-width
+    spaces around each joint stop that. Brackets would too, but they would disfigure the honest names that
+    have a dot (価格.com, Co.Ltd); people and screen readers pass over these spaces.
     """
     line = _CONTROLS.sub(" ", text).strip()
     if not _LOOKS_LIKE_LINK.search(line):
         return line
-    return _JOINTS.sub("\\1\u200b", line)
+    return _JOINTS.sub("\u200b\\1\u200b", line)
 
 
 def _harmless(name: str, value: Any) -> Any:

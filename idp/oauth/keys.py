@@ -153,3 +153,9 @@ def _make_key(session: Session, alg: str, state: KeyState) -> str:
     )  # fmt: skip
     session.flush()
     return kid
+
+
+def new_client_key() -> dict[str, Any]:
+    """Return a new private P-256 key as JWK, for a client that authenticates with ``private_key_jwt``."""
+    parameters: dict[str, Any] = {"kid": credentials.mint_jti()[:16], "use": "sig", "alg": "ES256"}
+    return dict(ECKey.generate_key("P-256", parameters).as_dict(private=True))

@@ -3,11 +3,12 @@
 import uuid
 from dataclasses import dataclass, fields
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Agency, OwnerProfile
 from idp.accounts.people import find_member
-from idp.accounts.rules import AgencyNotActive, AgencyStatus, MemberRole, NotAMember, NotAnOwner, RoleMayNot
+from idp.accounts.rules import AgencyNotActive, AgencyStatus, MemberRole, NotAMember, NotAnOwner, ProxyLoginMail, RoleMayNot
 from idp.audit.events import Event
 from idp.audit.service import record_event
 
@@ -79,6 +80,13 @@ def update_agency(session: Session, account_id: uuid.UUID, *, details: AgencyDet
             session, Event.AGENCY_UPDATED, actor_id=account_id, agency_id=agency.id, fields=sorted(changed)
         )
     return agency
+
+
+def set_proxy_login_mail(session: Session, account_id: uuid.UUID, choice: ProxyLoginMail) -> None:
+    """Store how an owner wants to be told of proxy logins."""
+    session.execute(
+        update(OwnerProfile).where(OwnerProfile.account_id == account_id).values(proxy_login_mail=choice)
+    )
 
 
 def _names(details: type[OwnerDetails] | type[AgencyDetails]) -> list[str]:

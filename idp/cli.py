@@ -1,0 +1,294 @@
+"""The ``idp`` command: serve, worker, demo, db, key, client, account, agency, delegation, mail, audit, config."""
+
+import shutil
+import sys
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+
+from idp import clock
+from idp.accounts.people import find_open_agency
+from idp.credentials import Sealer
+from idp.db import Database, make_engine
+from idp.delegation import service as delegation
+from idp.demo import OWNERS, PASSWORD, UNCLAIMED, load_large
+from idp.demo_processes import DemoCannotStart, DemoFolder, Ports, Processes, check_ports, open_database, prepare_data
+from idp.log import configure_logging
+from idp.mail.models import Topic
+from idp.mail.worker import Job, run_worker, stop_on_signals
+from idp.migrations import runner
+from idp.oauth import keys
+from idp.oauth.backchannel_logout import logout_deliverer, session_end_deliverer
+from idp.oauth.models import Client, SigningKey
+from idp.operator_cli import GROUPS
+from idp.settings import Settings, SettingsRefused
+from idp.unit_of_work import unit_of_work
+
+
+def main() -> None:
+    """Run the command; what goes wrong becomes one sentence and exit status 1, not a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except (SettingsRefused, DemoCannotStart) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    except OperationalError as error:
+        click.echo(f"The database cannot be used: {error.orig}. Is IDP_DATABASE_URL right, and did you run `idp db upgrade`?", err=True)
+        sys.exit(1)
+
+
+@click.group()
+def cli() -> None:
+    """The identity provider of the owners' club."""
+
+
+def _settings() -> Settings:
+    return Settings.from_environment()
+
+
+def _database() -> Database:
+    settings = _settings()
+    return Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
+
+
+@cli.command()
+@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address and port.")
+@click.option("--workers", default=2, show_default=True, help="Worker processes.")
+@click.option("--threads", default=4, show_default=True, help="Threads of each worker.")
+def serve(bind: str, workers: int, threads: int) -> None:
+    """Serve the application with gunicorn."""
+    from gunicorn.app.base import BaseApplication
+
+    from idp.app import create_app
+
+    configure_logging(as_json=not _settings().is_development)
+    app = create_app()
+
+    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
+        def load_config(self) -> None:
+            for name, value in (("bind", bind), ("workers", workers), ("threads", threads),
+                                ("control_socket_disable", True), ("proc_name", "idp")):  # fmt: skip
+                if name in self.cfg.settings:
+                    self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            return app
+
+    Server().run()
+
+
+@cli.command()
+def worker() -> None:
+    """Deliver mails and logout calls, and let requests lapse and terms end, until stopped."""
+    settings, database = _settings(), _database()
+    configure_logging(as_json=not settings.is_development)
+    deliverers = {
+        Topic.BACKCHANNEL_LOGOUT: logout_deliverer(database, settings),
+        Topic.SESSION_ENDED: session_end_deliverer(database),
+    }
+    jobs = [Job("let time pass", timedelta(seconds=30), lambda session: _let_time_pass(session))]
+    run_worker(database, settings, deliverers=deliverers, jobs=jobs, stop=stop_on_signals())
+
+
+def _let_time_pass(session: Any) -> None:
+    delegation.let_time_pass(session)
+
+
+@cli.command()
+def config() -> None:
+    """List every setting and what it is for."""
+    for name, field in Settings.model_fields.items():
+        variable = field.alias or f"IDP_{name.upper()}"
+        click.echo(f"{variable}\n    {field.description} Default: {field.default!r}")
+
+
+# --- demo -----------------------------------------------------------------------------------------------
+
+
+@cli.group()
+def demo() -> None:
+    """The whole club on this machine, with a cast of owners and agencies."""
+
+
+_data = click.option("--data", default="demo-data", show_default=True, type=click.Path(path_type=Path),
+                     help="Folder for databases, secrets and logs.")  # fmt: skip
+
+
+@demo.command("run")
+@_data
+@click.option("--port", default=8000, show_default=True, help="Port of the authorization server.")
+@click.option("--mypage-port", default=8001, show_default=True, help="Port of マイページ.")
+@click.option("--portal-port", default=8002, show_default=True, help="Port of the agencies' portal.")
+@click.option("--large", is_flag=True, help="Add an agency with 50,000 owners.")
+def demo_run(data: Path, port: int, mypage_port: int, portal_port: int, *, large: bool) -> None:
+    """Start everything; Ctrl-C ends everything; the data stays."""
+    folder, ports = DemoFolder(data), Ports(port, mypage_port, portal_port)
+    check_ports(ports)
+    folder.prepare()
+    prepare_data(folder, ports)
+    if large:
+        _load_large(folder, ports)
+    processes, stop = Processes(folder, ports), stop_on_signals()
+    try:
+        processes.start()
+        click.echo(welcome(ports, large=large))
+        ended = processes.wait(stop)
+        if ended is not None:
+            raise DemoCannotStart(f"{ended} ended unexpectedly. The end of its log:\n{processes.log_end(ended)}")
+    finally:
+        processes.stop()
+    click.echo("\nThe demo has ended; its data stays. `make demo` goes on, `make demo-reset` starts afresh.")
+
+
+@demo.command("load")
+@_data
+@click.option("--large", is_flag=True, help="Add an agency with 50,000 owners.")
+def demo_load(data: Path, *, large: bool) -> None:
+    """Only make the databases and the cast."""
+    folder, ports = DemoFolder(data), Ports()
+    folder.prepare()
+    prepare_data(folder, ports)
+    if large:
+        _load_large(folder, ports)
+
+
+@demo.command("reset")
+@_data
+def demo_reset(data: Path) -> None:
+    """Forget everything that was done in the demo."""
+    if (data / "secrets").is_dir():
+        shutil.rmtree(data)
+    click.echo("The demo starts afresh next time.")
+
+
+def _load_large(folder: DemoFolder, ports: Ports) -> None:
+    with unit_of_work(open_database(folder.settings(ports))) as session:
+        if find_open_agency(session, "info@ppa-partners.example") is None:
+            load_large(session, _progress)
+
+
+def _progress(batches: Iterable[int]) -> Iterable[int]:
+    items = list(batches)
+    with click.progressbar(items, label="50,000 owners") as bar:
+        yield from bar
+
+
+def welcome(ports: Ports, *, large: bool) -> str:
+    """Return what the demo prints once everything answers: addresses, accounts, what to try."""
+    idp, mypage, portal = ports.url(ports.idp), ports.url(ports.mypage), ports.url(ports.portal)
+    owners = "\n".join(f"    {owner.email:26} {owner.name}  {owner.role}" for owner in OWNERS)
+    more = "\n    info@ppa-partners.example    小林 誠   全国PPAパートナーズ株式会社（50,000名のオーナー様）" if large else ""
+    return f"""
+  ニチコンオーナーズ倶楽部 is running.
+
+  入口 / club entrance        {idp}/
+  マイページ (owners)          {mypage}/
+  管理画面 (agencies)          {portal}/agency/login
+  送信メール (every mail sent) {idp}/dev/mails
+
+  Everybody's password: {PASSWORD}
+
+  Owners
+{owners}
+  Agencies
+    info@mirai-denko.example     佐藤 健一  株式会社みらい電工（管理者）
+    watanabe@mirai-denko.example 渡辺 恵   株式会社みらい電工（承認担当）
+    info@sakura-solar.example    中村 桜   さくらソーラー販売{more}
+  Serial numbers that nobody has claimed yet: {", ".join(UNCLAIMED[:3])} …
+
+  Five minutes to try
+    1. Register an agency: {idp}/store/linkaccounts → 新規会員登録はこちら → open the link in 送信メール
+    2. Consent as an owner: {mypage}/ → sign in as ichiro@owner.example → お客様情報 → 登録情報を変更する
+    3. Approve: {portal}/agency/login → sign in as info@mirai-denko.example → 登録ユーザー一覧 → 詳細 → 連携を許可
+    4. Proxy login: the same page → 代理ログイン. Then revoke it as hanako@owner.example in another browser.
+
+  Ctrl-C ends everything."""
+
+
+# --- db, key --------------------------------------------------------------------------------------------
+
+
+@cli.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database up to date and make missing signing keys."""
+    database = _database()
+    runner.upgrade(database.engine)
+    with unit_of_work(database) as session:
+        keys.ensure_keys(session)
+    click.echo("The database is up to date.")
+
+
+@db.command("revision", hidden=True)
+@click.argument("message")
+def db_revision(message: str) -> None:
+    """Write a migration from the models (for developers)."""
+    runner.write_revision(_database().engine, message)
+
+
+@db.command("check")
+def db_check() -> None:
+    """Say whether the database has what the program expects."""
+    database = _database()
+    with unit_of_work(database, writes=False) as session:
+        session.execute(text("SELECT 1"))
+    if found := runner.differences(database.engine):
+        raise click.ClickException(f"{len(found)} differences; run `idp db upgrade`.")
+    click.echo("The database is as expected.")
+
+
+@cli.group()
+def key() -> None:
+    """Signing keys."""
+
+
+@key.command("list")
+def key_list() -> None:
+    """List keys and their states."""
+    with unit_of_work(_database(), writes=False) as session:
+        for row in session.scalars(select(SigningKey).order_by(SigningKey.alg, SigningKey.created_at)):
+            click.echo(f"{row.kid}  {row.alg}  {row.state:8}  {clock.iso(row.created_at)}")
+
+
+@key.command("rotate")
+@click.argument("alg", type=click.Choice(keys.SIGNING_ALGORITHMS))
+def key_rotate(alg: str) -> None:
+    """Let the next key sign and publish a new next one."""
+    with unit_of_work(_database()) as session:
+        click.echo(f"{keys.rotate(session, alg)} signs {alg} from now on.")
+
+
+@key.command("withdraw")
+@click.argument("kid")
+def key_withdraw(kid: str) -> None:
+    """Take a compromised key out of use at once: what it signed is refused within seconds."""
+    with unit_of_work(_database()) as session:
+        if not keys.withdraw(session, kid):
+            raise click.ClickException(f"There is no key {kid} in use. `idp key list` lists them.")
+    click.echo(f"{kid} is withdrawn.")
+
+
+@cli.group()
+def client() -> None:
+    """Registered clients."""
+
+
+@client.command("list")
+def client_list() -> None:
+    """List clients."""
+    with unit_of_work(_database(), writes=False) as session:
+        for row in session.scalars(select(Client).order_by(Client.client_id)):
+            click.echo(f"{row.client_id:20} {row.status:8} {row.token_endpoint_auth_method:20} {row.client_name}")
+
+
+for group in GROUPS:
+    cli.add_command(group)

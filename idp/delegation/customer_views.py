@@ -1,0 +1,144 @@
+"""お客様情報: the owner sees and changes their data, and there gives an agency permission to sign in.
+
+The owner types the agency's address, sees who that is and what it will be able to do, chooses, and only
+then 「確認する」 stores the consent.
+"""
+
+import uuid
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from idp.accounts.address_lookup import look_up, wants_look_up
+from idp.accounts.models import Account, Agency
+from idp.accounts.people import find_account
+from idp.accounts.profile.service import update_owner
+from idp.accounts.rules import NotAnOwner
+from idp.accounts.sessions.access import current_account, owner_only
+from idp.delegation import service
+from idp.delegation.forms import ConsentForm, CustomerForm
+from idp.delegation.rules import PERMISSION_CHOICES, AgencyUnknown, AlreadyOpen, GrantState
+from idp.delegation.service import Consent
+from idp.unit_of_work import current_session, discard
+from idp.web import current_settings
+
+CUSTOMER = Blueprint("customer", __name__, url_prefix="/account")
+View = str | tuple[str, int] | Response
+
+
+@CUSTOMER.get("")
+@owner_only
+def show() -> View:
+    """Show the owner's data, products and permissions."""
+    owner, session = _owner(), current_session()
+    return render_template(
+        "delegation/customer.html", account=owner, owner=owner.owner,
+        grants=service.grants_of_owner(session, owner.id), products=service.products_of(session, owner.id),
+    )  # fmt: skip
+
+
+@CUSTOMER.get("/edit")
+@owner_only
+def edit() -> View:
+    """Show the form, with what is registered; an agency's address can come along from a link."""
+    form = CustomerForm.of(_owner())
+    form.agency_email.data = request.args.get("agency", "")[:254]
+    return _show_form(form)
+
+
+@CUSTOMER.post("/edit")
+@owner_only
+def change() -> View:
+    """Check what was typed and show it for confirmation, or store it when it was confirmed."""
+    form = CustomerForm(request.form)
+    if wants_look_up(request.form):
+        return _show_form(form, towns=look_up(form, request.form).towns)
+    if not form.validate():
+        return _show_form(form, status=400)
+    if request.form.get("step") == "back":
+        return _show_form(form)
+    agency = _find_agency(form) if form.agency_email.data else None
+    if form.agency_email.errors:
+        return _show_form(form, status=400)
+    consent = ConsentForm(request.form if "permissions" in request.form else None)
+    if request.form.get("step") != "complete" or not _is_confirmed(consent, agency):
+        return render_template(
+            "delegation/customer_confirm.html", form=form, consent=consent, agency=agency,
+            email=_owner().email,
+        )  # fmt: skip
+    return _store(form, consent, agency)
+
+
+def _store(form: CustomerForm, consent: ConsentForm, agency: Agency | None) -> View:
+    session, owner = current_session(), _owner()
+    update_owner(session, owner.id, details=form.details())
+    if agency is not None:
+        asked = Consent(agency.id, PERMISSION_CHOICES[consent.permissions.data], int(consent.term.data))
+        try:
+            service.request_grant(session, owner, asked, answer_days=current_settings().delegation_request_days)
+        except (AlreadyOpen, AgencyUnknown):
+            discard()
+            _find_agency(form)
+            return _show_form(form, status=409)
+        flash(
+            _("%(agency)s 様に、ログイン連携の申請をお送りしました。許可されるとメールでお知らせします。",
+              agency=agency.name), "success",
+        )  # fmt: skip
+    else:
+        flash(_("登録情報を変更しました。"), "success")
+    return redirect(url_for(".show"), code=303)
+
+
+def _is_confirmed(consent: ConsentForm, agency: Agency | None) -> bool:
+    """Tell whether what is stored is what was shown: the same agency, and choices that exist."""
+    shown = request.form.get("agency_id", "")
+    if agency is None:
+        return not shown
+    return shown == str(agency.id) and consent.validate()
+
+
+def _find_agency(form: CustomerForm) -> Agency | None:
+    """Return the agency of the typed address, or say at the field why the owner cannot go on."""
+    session, typed = current_session(), form.agency_email.data or ""
+    try:
+        agency = service.find_agency(session, typed)
+    except AgencyUnknown:
+        form.agency_email.errors = [
+            _("このメールアドレスの販売店・業者様は登録されていません。販売店IDをもう一度ご確認ください。"
+              "ご不明なときは %(phone)s へお電話ください。", phone=current_settings().contact_phone)
+        ]  # fmt: skip
+        return None
+    standing = service.find_open_grant(session, _owner_id(), agency.id)
+    if standing is not None:
+        words = {
+            GrantState.REQUESTED: _("この販売店・業者様には申請中です。許可されるまでお待ちください。"),
+            GrantState.ACTIVE: _(
+                "この販売店・業者様にはすでに許可しています。内容を変えるには、いまの許可を取り消してから申請してください。"
+            ),
+        }
+        form.agency_email.errors = [
+            words.get(GrantState(standing.state), _("この販売店・業者様への許可は停止中です。事務局へお電話ください。"))
+        ]
+        return None
+    return agency
+
+
+def _owner_id() -> uuid.UUID:
+    return current_account().id
+
+
+def _owner() -> Account:
+    """Return the signed-in owner in this request's own session, so that it can be changed.
+
+    :raises NotAnOwner: the account is none (any longer).
+    """
+    owner = find_account(current_session(), _owner_id())
+    if owner is None or owner.owner is None:
+        raise NotAnOwner
+    return owner
+
+
+def _show_form(form: CustomerForm, *, towns: tuple[object, ...] = (), status: int = 200) -> View:
+    page = render_template("delegation/customer_edit.html", form=form, towns=towns, email=_owner().email)
+    return page, status

@@ -1,0 +1,79 @@
+"""The owner sees every permission and proxy login, and ends any of them."""
+
+import uuid
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from idp import clock
+from idp.accounts.profile.service import set_proxy_login_mail
+from idp.accounts.rules import ProxyLoginMail
+from idp.accounts.sessions.access import current_account, owner_only
+from idp.delegation import proxy_logins, service
+from idp.delegation.forms import ProxyLoginMailForm
+from idp.delegation.rules import GrantState, GrantUnknown, TransitionRefused
+from idp.unit_of_work import current_session, discard
+
+OWNER_DELEGATIONS = Blueprint("owner_delegations", __name__, url_prefix="/account/delegations")
+View = str | tuple[str, int] | Response
+
+
+@OWNER_DELEGATIONS.get("")
+@owner_only
+def history() -> View:
+    """Show every permission with its state, and every proxy login."""
+    session, owner = current_session(), current_account()
+    form = ProxyLoginMailForm(obj=owner.owner)
+    return render_template(
+        "delegation/history.html", grants=service.grants_of_owner(session, owner.id),
+        logins=proxy_logins.proxy_logins_of_owner(session, owner.id), form=form, now=clock.now(),
+    )  # fmt: skip
+
+
+@OWNER_DELEGATIONS.get("/<uuid:grant_id>/end")
+@owner_only
+def ask(grant_id: uuid.UUID) -> View:
+    """Ask once more, naming the agency and the effect. Changes nothing."""
+    grant = service.get_grant_of_owner(current_session(), current_account().id, grant_id)
+    if not GrantState(grant.state).is_open:
+        return redirect(url_for(".history"), code=303)
+    return render_template("delegation/end.html", grant=grant)
+
+
+@OWNER_DELEGATIONS.post("/<uuid:grant_id>/end")
+@owner_only
+def end(grant_id: uuid.UUID) -> View:
+    """End it; from this answer on nobody can act under it."""
+    try:
+        grant = service.end_by_owner(current_session(), current_account().id, grant_id)
+    except TransitionRefused:
+        discard()
+        flash(_("この許可は、すでに終了しています。"), "info")
+        return redirect(url_for(".history"), code=303)
+    if grant.state == GrantState.WITHDRAWN:
+        flash(_("%(agency)s 様への申請を取り下げました。", agency=grant.agency.name), "success")
+    else:
+        flash(
+            _("%(agency)s 様への許可を取り消しました。いま行われている代理ログインも終了しました。",
+              agency=grant.agency.name), "success",
+        )  # fmt: skip
+    return redirect(url_for(".history"), code=303)
+
+
+@OWNER_DELEGATIONS.post("/mail")
+@owner_only
+def choose_mail() -> View:
+    """Store whether the owner wants a mail at each proxy login."""
+    form = ProxyLoginMailForm(request.form)
+    if not form.validate():
+        flash(_("お知らせの受け取り方を選んでください。"), "error")
+        return redirect(url_for(".history"), code=303)
+    set_proxy_login_mail(current_session(), current_account().id, ProxyLoginMail(form.proxy_login_mail.data))
+    flash(_("お知らせの受け取り方を変更しました。"), "success")
+    return redirect(url_for(".history"), code=303)
+
+
+@OWNER_DELEGATIONS.errorhandler(GrantUnknown)
+def _unknown(_error: GrantUnknown) -> View:
+    return render_template("errors/404.html"), 404

@@ -1,0 +1,314 @@
+"""The cast: owners, agencies, products, clients and grants that the demo shows and the tests play with.
+
+Everything is made through the slices' own functions where one exists, so that the cast cannot be in a
+state that real people could not reach.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from idp import clock, credentials
+from idp.accounts.models import Account, Agency, Member, OwnerProfile, Product
+from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole
+from idp.delegation import service as delegation
+from idp.delegation.models import Grant
+from idp.delegation.rules import READ, WORDING, WRITE, GrantState, end_of_term
+from idp.delegation.service import Consent
+from idp.oauth.clients import AUTHORIZATION_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE, ClientMetadata, register_client
+from idp.oauth.keys import ensure_keys
+from idp.oauth.models import SignInPage
+from idp.settings import Settings
+
+PASSWORD = "hidamari-denchi-2026"  # noqa: S105 - the demo prints it
+MYPAGE_SCOPE = "openid profile email products products.write delegations.read"
+PORTAL_SCOPE = "openid profile email agency.read delegations.read delegations.manage act_as"
+
+
+@dataclass(frozen=True)
+class OwnerPart:
+    """An owner of the cast."""
+
+    email: str
+    name: str
+    furigana: str
+    user_id: int
+    postal_code: str
+    prefecture: str
+    city: str
+    street: str
+    phone: str
+    serials: tuple[str, ...]
+    role: str
+    """What this person is in the cast for, as the demo prints it."""
+
+
+@dataclass(frozen=True)
+class MemberPart:
+    """A member of an agency of the cast."""
+
+    email: str
+    name: str
+    furigana: str
+    role: MemberRole
+
+
+@dataclass(frozen=True)
+class AgencyPart:
+    """An agency of the cast; its first member registered it."""
+
+    name: str
+    email: str
+    postal_code: str
+    prefecture: str
+    city: str
+    street: str
+    phone: str
+    members: tuple[MemberPart, ...]
+
+
+HANAKO = OwnerPart(
+    "hanako@owner.example", "鈴木 花子", "スズキ ハナコ", 10000001, "6040845", "京都府", "京都市中京区",
+    "烏丸通御池上る1-2", "0751234567", ("HC-A10001WN1",), "連携中（閲覧と設定変更）、製品1台",
+)  # fmt: skip
+ICHIRO = OwnerPart(
+    "ichiro@owner.example", "田中 一郎", "タナカ イチロウ", 10000002, "1000001", "東京都", "千代田区",
+    "千代田1-1", "0312345678", ("HC-A10002WN1", "HC-A10003WN1", "HC-B20001WN1"), "申請中、製品3台",
+)  # fmt: skip
+SETSUKO = OwnerPart(
+    "setsuko@owner.example", "高橋 節子", "タカハシ セツコ", 10000003, "5300001", "大阪府", "大阪市北区",
+    "梅田3-1-3", "0661234567", ("HC-A10004WN1",), "拒否された申請",
+)  # fmt: skip
+TADASHI = OwnerPart(
+    "tadashi@owner.example", "伊藤 正", "イトウ タダシ", 10000004, "4600001", "愛知県", "名古屋市中区",
+    "三の丸2-5-1", "0521234567", ("HC-A10005WN1",), "期間が終了した許可",
+)  # fmt: skip
+MINORU = OwnerPart(
+    "minoru@owner.example", "山本 実", "ヤマモト ミノル", 10000005, "9800811", "宮城県", "仙台市青葉区",
+    "一番町1-1-1", "0221234567", (), "製品も許可もまだない",
+)  # fmt: skip
+OWNERS = (HANAKO, ICHIRO, SETSUKO, TADASHI, MINORU)
+
+MIRAI = AgencyPart(
+    "株式会社みらい電工", "info@mirai-denko.example", "6008216", "京都府", "京都市下京区", "東塩小路町8-3",
+    "0757654321",
+    (
+        MemberPart("info@mirai-denko.example", "佐藤 健一", "サトウ ケンイチ", MemberRole.MANAGER),
+        MemberPart("watanabe@mirai-denko.example", "渡辺 恵", "ワタナベ メグミ", MemberRole.APPROVER),
+    ),
+)  # fmt: skip
+SAKURA = AgencyPart(
+    "さくらソーラー販売", "info@sakura-solar.example", "1500002", "東京都", "渋谷区", "渋谷2-21-1",
+    "0337654321", (MemberPart("info@sakura-solar.example", "中村 桜", "ナカムラ サクラ", MemberRole.MANAGER),),
+)  # fmt: skip
+PPA = AgencyPart(
+    "全国PPAパートナーズ株式会社", "info@ppa-partners.example", "1000005", "東京都", "千代田区", "丸の内1-9-1",
+    "0398765432", (MemberPart("info@ppa-partners.example", "小林 誠", "コバヤシ マコト", MemberRole.MANAGER),),
+)  # fmt: skip
+AGENCIES = (MIRAI, SAKURA)
+
+MODELS = {"HC-A": "ESS-U4X1", "HC-B": "ESS-T5M1"}
+UNCLAIMED = tuple(f"HC-A3{number:04}WN1" for number in range(1, 41))
+"""Serial numbers that a new owner can claim."""
+
+
+@dataclass(frozen=True)
+class ClientSecrets:
+    """What the relying parties of the demo authenticate with."""
+
+    mypage_secret: str
+    portal_public_jwk: dict[str, Any]
+
+
+def load_cast(session: Session, settings: Settings, secrets: ClientSecrets) -> None:
+    """Fill an empty, migrated database with the cast."""
+    ensure_keys(session)
+    register_clients(session, settings, secrets)
+    password_hash = credentials.hash_password(PASSWORD)
+    make_products(session)
+    agencies = {part: _make_agency(session, part, password_hash) for part in AGENCIES}
+    owners = {part: _make_owner(session, part, password_hash) for part in OWNERS}
+    manager = _first_member(session, agencies[MIRAI])
+    consents = {HANAKO: frozenset({READ, WRITE}), ICHIRO: frozenset({READ}), SETSUKO: frozenset({READ}),
+                TADASHI: frozenset({READ})}  # fmt: skip
+    grants = {
+        part: delegation.request_grant(
+            session, owners[part], Consent(agencies[MIRAI].id, permissions, 12),
+            answer_days=settings.delegation_request_days,
+        )
+        for part, permissions in consents.items()
+    }  # fmt: skip
+    delegation.answer(session, manager, grants[HANAKO].id, approve=True)
+    delegation.answer(session, manager, grants[SETSUKO].id, approve=False)
+    delegation.answer(session, manager, grants[TADASHI].id, approve=True)
+    _move_back(session, grants[TADASHI], by=timedelta(days=400))
+    delegation.let_time_pass(session)
+
+
+def register_clients(session: Session, settings: Settings, secrets: ClientSecrets) -> None:
+    """Register マイページ and the agency portal."""
+    mypage, portal = settings.mypage_url, settings.agency_portal_url
+    register_client(
+        session,
+        ClientMetadata(
+            client_id="mypage", client_name="マイページ", client_uri=mypage,
+            token_endpoint_auth_method="client_secret_basic", secret=secrets.mypage_secret,  # noqa: S106
+            redirect_uris=(f"{mypage}/oidc/callback",),
+            post_logout_redirect_uris=(f"{mypage}/", f"{portal}/proxy-login/ended"),
+            grant_types=(AUTHORIZATION_CODE, REFRESH_TOKEN), scope=MYPAGE_SCOPE,
+            initiate_login_uri=f"{mypage}/oidc/initiate",
+            backchannel_logout_uri=f"{mypage}/oidc/backchannel-logout", sign_in_page=SignInPage.OWNERS,
+            act_as_supported=True, act_as_permissions=(READ, WRITE),
+        ),
+    )  # fmt: skip
+    register_client(
+        session,
+        ClientMetadata(
+            client_id="agency-portal", client_name="販売店・業者様向け管理画面", client_uri=portal,
+            token_endpoint_auth_method="private_key_jwt",  # noqa: S106 - a method
+            jwks={"keys": [secrets.portal_public_jwk]}, redirect_uris=(f"{portal}/oidc/callback",),
+            post_logout_redirect_uris=(f"{portal}/agency/login",),
+            grant_types=(AUTHORIZATION_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE), scope=PORTAL_SCOPE,
+            initiate_login_uri=f"{portal}/oidc/initiate",
+            backchannel_logout_uri=f"{portal}/oidc/backchannel-logout", sign_in_page=SignInPage.AGENCIES,
+            act_as_audiences=("mypage",),
+        ),
+    )  # fmt: skip
+
+
+def make_products(session: Session) -> None:
+    """Register the units that left the factory: those of the cast and some that nobody has claimed."""
+    serials = [serial for owner in OWNERS for serial in owner.serials] + list(UNCLAIMED)
+    for number, serial in enumerate(serials, start=1001):
+        session.add(
+            Product(id=credentials.new_id(), product_id=number, model=MODELS[serial[:4]], serial_number=serial,
+                    remote_serial_number=None)
+        )  # fmt: skip
+    session.flush()
+
+
+def _make_agency(session: Session, part: AgencyPart, password_hash: str) -> Agency:
+    now = clock.now()
+    agency = Agency(
+        id=credentials.new_id(), email=part.email, name=part.name, status=AgencyStatus.ACTIVE, created_at=now,
+        representative_name=part.members[0].name, representative_furigana=part.members[0].furigana,
+        postal_code=part.postal_code, prefecture=part.prefecture, city=part.city, street=part.street,
+        phone=part.phone,
+    )  # fmt: skip
+    session.add(agency)
+    session.flush()
+    for member in part.members:
+        account = _account(member.email, member.name, member.furigana, password_hash=password_hash, now=now)
+        session.add(account)
+        session.flush()
+        session.add(
+            Member(id=credentials.new_id(), account_id=account.id, agency_id=agency.id, role=member.role,
+                   joined_at=now)
+        )  # fmt: skip
+    session.flush()
+    return agency
+
+
+def _make_owner(session: Session, part: OwnerPart, password_hash: str) -> Account:
+    now = clock.now()
+    account = _account(part.email, part.name, part.furigana, password_hash=password_hash, now=now)
+    account.owner = OwnerProfile(
+        user_id=part.user_id, postal_code=part.postal_code, prefecture=part.prefecture, city=part.city,
+        street=part.street, phone=part.phone, info_sharing=True,
+    )  # fmt: skip
+    session.add(account)
+    session.flush()
+    joined = now - timedelta(days=30)
+    for serial in part.serials:
+        session.execute(
+            update(Product)
+            .where(Product.serial_number == serial)
+            .values(
+                owner_id=account.id, claimed_at=now, remote_serial_number="RC-" + serial[4:9],
+                installation_postal_code=part.postal_code, ai_control_joined_at=joined,
+                # One unit joined 見守りサービス only today: its power data opens tomorrow at 07:00.
+                watch_joined_at=now if serial == ICHIRO.serials[-1] else joined,
+            )
+        )  # fmt: skip
+    return account
+
+
+def _account(email: str, name: str, furigana: str, *, password_hash: str, now: datetime) -> Account:
+    return Account(
+        id=credentials.new_id(), email=email, name=name, furigana=furigana, password_hash=password_hash,
+        status=AccountStatus.ACTIVE, created_at=now, password_changed_at=now,
+    )  # fmt: skip
+
+
+def _first_member(session: Session, agency: Agency) -> Member:
+    from sqlalchemy import select
+
+    return session.scalars(
+        select(Member).where(Member.agency_id == agency.id, Member.role == MemberRole.MANAGER)
+    ).one()
+
+
+def _move_back(session: Session, grant: Grant, *, by: timedelta) -> None:
+    """Let a grant have happened earlier, so that its term is over today."""
+    session.refresh(grant)
+    for name in ("requested_at", "lapses_at", "decided_at", "expires_at"):
+        moment = getattr(grant, name)
+        setattr(grant, name, moment - by if moment else None)
+    session.flush()
+
+
+# --- 50,000 owners -------------------------------------------------------------------------------------
+
+LARGE_SIZE = 50_000
+_FAMILY = ("佐々木 ササキ", "山口 ヤマグチ", "松本 マツモト", "井上 イノウエ", "木村 キムラ", "林 ハヤシ",
+           "清水 シミズ", "山崎 ヤマザキ", "池田 イケダ", "阿部 アベ")  # fmt: skip
+_GIVEN = ("昭 アキラ", "和子 カズコ", "清 キヨシ", "幸子 サチコ", "茂 シゲル", "恵美子 エミコ", "勇 イサム",
+          "洋子 ヨウコ", "隆 タカシ", "京子 キョウコ")  # fmt: skip
+
+
+def load_large(
+    session: Session, progress: Callable[[Iterable[int]], Iterable[int]], *, size: int = LARGE_SIZE
+) -> None:
+    """Add an agency with many owners, most of them active; ``progress`` wraps the batches to show a bar."""
+    agency = _make_agency(session, PPA, credentials.hash_password(PASSWORD))
+    decided_by = _first_member(session, agency).account_id
+    batch = 2_000
+    for start in progress(range(0, size, batch)):
+        rows = list(_large_rows(agency.id, decided_by, range(start, min(start + batch, size))))
+        for model, index in ((Account, 0), (OwnerProfile, 1), (Product, 2), (Grant, 3)):
+            session.execute(insert(model), [row[index] for row in rows])
+
+
+def _large_rows(
+    agency_id: uuid.UUID, decided_by: uuid.UUID, numbers: range
+) -> Iterator[tuple[dict[str, Any], ...]]:
+    now = clock.now()
+    for number in numbers:
+        family, given = _FAMILY[number % 10].split(), _GIVEN[number // 10 % 10].split()
+        account_id, at = credentials.new_id(), now - timedelta(minutes=number)
+        state = (GrantState.REQUESTED, GrantState.DENIED, *(GrantState.ACTIVE,) * 8)[number % 10]
+        active = state is GrantState.ACTIVE
+        yield (
+            {"id": account_id, "email": f"owner{number:05}@large.example", "name": f"{family[0]} {given[0]}",
+             "furigana": f"{family[1]} {given[1]}", "password_hash": None, "status": AccountStatus.ACTIVE,
+             "created_at": at},
+            {"account_id": account_id, "user_id": 20_000_000 + number, "postal_code": "1000001",
+             "prefecture": "東京都", "city": "千代田区", "street": f"千代田{number}", "phone": "0300000000",
+             "info_sharing": False, "proxy_login_mail": "never"},
+            {"id": credentials.new_id(), "product_id": 100_000 + number, "model": "ESS-U4X1",
+             "serial_number": f"HC-L{number:05}WN1", "owner_id": account_id, "claimed_at": at,
+             "installation_postal_code": "1000001"},
+            {"id": credentials.new_id(), "owner_id": account_id, "agency_id": agency_id, "permissions": READ,
+             "term_months": 12, "state": state, "wording": WORDING, "requested_at": at,
+             "lapses_at": now + timedelta(days=30),
+             "decided_at": None if state is GrantState.REQUESTED else at,
+             "decided_by": None if state is GrantState.REQUESTED else decided_by,
+             "expires_at": end_of_term(now, 12) if active else None,
+             "ended_at": at if state is GrantState.DENIED else None,
+             "ended_by": "agency" if state is GrantState.DENIED else None},
+        )  # fmt: skip
