@@ -94,6 +94,9 @@ def open_database(url: str) -> Engine:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
+    if parsed.database not in {None, "", ":memory:"}:
+        # A server that loads the application before it forks must not hand this connection to its workers.
+        engine.dispose()
     return engine
 
 

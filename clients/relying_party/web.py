@@ -63,6 +63,7 @@ def install(app: Flask, parts: Parts) -> None:
         BABEL_TRANSLATION_DIRECTORIES=str(HERE / "translations"),
     )
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     _add_guards(app, parts)
     CSRFProtect(app)
     Babel(app, locale_selector=_choose_locale)

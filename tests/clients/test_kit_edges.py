@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import responses
 from flask import Flask
+from sqlalchemy.pool import QueuePool
 
 from clients.mypage.app import create_app
 from clients.mypage.settings import MyPageSettings
@@ -14,6 +15,7 @@ from clients.relying_party import ProviderUnavailable, SettingsRefused
 from clients.relying_party.logs import hide_secrets
 from clients.relying_party.own_path import find_own_path
 from clients.relying_party.provider import Provider
+from clients.relying_party.schema import open_database
 from tests.clients.mypage_stage import Browser, mypage_settings
 from tests.clients.played_server import ISSUER, MYPAGE, PORTAL, PlayedServer
 
@@ -213,6 +215,15 @@ def test_logs_have_a_request_id_and_no_secret(
     ]
     for secret in secrets:
         assert secret == "authorization_code" or secret not in logged
+
+
+def test_a_forked_worker_inherits_no_open_connection(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'new' / 'm.sqlite3'}")
+    assert isinstance(engine.pool, QueuePool)
+    assert engine.pool.checkedin() == 0
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    engine.dispose()
 
 
 def test_a_secret_in_a_log_line_is_hidden() -> None:

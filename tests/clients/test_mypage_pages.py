@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from tests.clients.mypage_stage import Browser, links_of
+from tests.clients.mypage_stage import Browser, forms_of, links_of
 from tests.clients.played_server import ISSUER, PRODUCT_ID, PlayedServer, product
 
 POWER = f"/products/{PRODUCT_ID}/power"
@@ -167,7 +167,9 @@ def test_without_the_service_the_page_says_how_to_join(browser: Browser, server:
     page = browser.open(POWER)
     assert "見守りサービスに加入する" in page.text
     assert f"{SERVICES}?watch=join" in links_of(page)
-    assert 'value="join"\n               checked' in browser.open(f"{SERVICES}?watch=join").text
+    choice = next(form for form in forms_of(browser.open(f"{SERVICES}?watch=join")) if "watch" in form.fields)
+    assert choice.fields["watch"] == "join"
+    assert choice.fields["ai_control"] == "leave"
 
 
 def test_services_are_chosen_confirmed_and_changed(browser: Browser, server: PlayedServer) -> None:
