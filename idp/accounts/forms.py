@@ -54,8 +54,10 @@ def _visible(char: str) -> str:
 class LineField(StringField):
     """A line of text, folded; kept as it was typed when it is refused, so that it can be corrected."""
 
-    def __init__(self, label: Any, fold: Callable[[str], str], *, validators: list[Any]) -> None:
-        super().__init__(label, validators=validators, filters=[one_line, fold], default="")
+    def __init__(
+        self, label: Any, fold: Callable[[str], str], *, validators: list[Any], **bound: Any
+    ) -> None:
+        super().__init__(label, validators=validators, filters=[one_line, fold], default="", **bound)
 
 
 class Needed:

@@ -8,7 +8,15 @@ from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Agency, OwnerProfile
 from idp.accounts.people import find_member
-from idp.accounts.rules import AgencyNotActive, AgencyStatus, MemberRole, NotAMember, NotAnOwner, ProxyLoginMail, RoleMayNot
+from idp.accounts.rules import (
+    AgencyNotActive,
+    AgencyStatus,
+    MemberRole,
+    NotAMember,
+    NotAnOwner,
+    ProxyLoginMail,
+    RoleMayNot,
+)
 from idp.audit.events import Event
 from idp.audit.service import record_event
 
@@ -86,6 +94,9 @@ def set_proxy_login_mail(session: Session, account_id: uuid.UUID, choice: ProxyL
     """Store how an owner wants to be told of proxy logins."""
     session.execute(
         update(OwnerProfile).where(OwnerProfile.account_id == account_id).values(proxy_login_mail=choice)
+    )
+    record_event(
+        session, Event.OWNER_UPDATED, actor_id=account_id, owner_id=account_id, fields=["proxy_login_mail"]
     )
 
 

@@ -8,11 +8,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from idp.accounts.models import Account
+from idp.accounts.people import find_member
 from idp.accounts.rules import TooManyAttempts, WrongPassword
 from idp.accounts.sessions import access
 from idp.accounts.sign_in import service
 from idp.accounts.sign_in.forms import AgencySignInForm, SignInForm
-from idp.unit_of_work import current_database, current_session
+from idp.unit_of_work import current_database, current_session, unit_of_work
 from idp.web import current_settings, own_path
 
 blueprint = Blueprint("sign_in", __name__)
@@ -49,7 +50,7 @@ def _show(template: str, form: SignInForm, *, status: int = 200) -> tuple[str, i
     target = own_path(request.args.get("next"), default="")
     if not target:
         _allow_way_to_portal()
-    return render_template(template, form=form, next=target), status
+    return render_template(template, form=form, next=target, fits=_fits(form)), status
 
 
 def _sign_in(template: str, form: SignInForm) -> View:
@@ -72,6 +73,15 @@ def _sign_in(template: str, form: SignInForm) -> View:
         return _show(template, form, status=TooManyAttempts.status)
     access.sign_in(account)
     return redirect(own_path(request.args.get("next"), default=_home(account)), code=303)
+
+
+def _fits(form: SignInForm) -> bool:
+    """Tell whether whoever is signed in already belongs where this page leads to."""
+    here = access.current_browser_session()
+    if here is None or not isinstance(form, AgencySignInForm):
+        return here is None or here.account.owner is not None
+    with unit_of_work(current_database(), writes=False) as reading:
+        return find_member(reading, here.account_id) is not None
 
 
 def _home(account: Account) -> str:
