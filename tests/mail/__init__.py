@@ -1,0 +1,1 @@
+"""Tests of the mail slice: wording, outbox, delivery through a real SMTP server, worker processes."""

@@ -1,0 +1,132 @@
+"""One of every mail, for tests that look at all of them, and the outbox rows that a test looks into."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from idp import clock
+from idp.db import Database
+from idp.mail import messages
+from idp.mail.delivery import Delivery, claim, find_due, unseal_delivery
+from idp.mail.messages import AgencyCard, Ending, Message, OwnerCard, ProductCard
+from idp.mail.models import OutboxItem, Topic
+from idp.unit_of_work import unit_of_work
+
+TOKEN = "ocl_aT0kenThatNobodyMayRead"
+AGENCY = AgencyCard("株式会社みらい電工", "info@mirai-denko.example")
+OWNER = OwnerCard(
+    user_id=12345678, name="鈴木 花子", furigana="スズキ ハナコ", prefecture="京都府", city="京都市中京区",
+    street="烏丸通御池下ル1-2", email="hanako@example.jp",
+)  # fmt: skip
+PRODUCTS = [ProductCard("ESS-U4X1", "HC-A10001WN1"), ProductCard("ESS-H2L1", "HC-B20002WN2")]
+ATTEMPTS = 12
+
+Enqueue = Callable[[Session], None]
+
+
+def hour_ahead() -> Any:
+    """Return the moment at which a fresh link is over."""
+    return clock.now() + timedelta(hours=1)
+
+
+def _ended_for_owner(session: Session, how: Ending) -> None:
+    messages.delegation_ended_for_owner(
+        session, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, how=how, at=clock.now()
+    )
+
+
+def _ended_for_agency(session: Session, how: Ending) -> None:
+    messages.delegation_ended_for_agency(
+        session, agency_email=AGENCY.email, agency_name=AGENCY.name, owner_name=OWNER.name,
+        owner_user_id=OWNER.user_id, how=how, at=clock.now(),
+    )  # fmt: skip
+
+
+EVERY_MAIL: dict[Message, Enqueue] = {
+    Message.AGENCY_REGISTRATION_LINK: lambda s: messages.agency_registration_link(
+        s, email=AGENCY.email, token=TOKEN, expires_at=hour_ahead()
+    ),
+    Message.AGENCY_REGISTERED: lambda s: messages.agency_registered(s, email=AGENCY.email, name=AGENCY.name),
+    Message.OWNER_REGISTRATION_LINK: lambda s: messages.owner_registration_link(
+        s, email=OWNER.email, token=TOKEN, expires_at=hour_ahead()
+    ),
+    Message.OWNER_REGISTERED: lambda s: messages.owner_registered(s, email=OWNER.email, name=OWNER.name),
+    Message.ALREADY_REGISTERED: lambda s: messages.already_registered(s, email=OWNER.email, name=OWNER.name),
+    Message.PASSWORD_LINK: lambda s: messages.password_link(
+        s, email=OWNER.email, name=OWNER.name, token=TOKEN, expires_at=hour_ahead()
+    ),
+    Message.PASSWORD_CHANGED: lambda s: messages.password_changed(
+        s, email=OWNER.email, name=OWNER.name, at=clock.now()
+    ),
+    Message.DELEGATION_REQUESTED: lambda s: messages.delegation_requested(
+        s, agency_email=AGENCY.email, agency_name=AGENCY.name, owner=OWNER, products=PRODUCTS
+    ),
+    Message.DELEGATION_APPROVED: lambda s: messages.delegation_approved(
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY,
+        permissions=frozenset({"mypage.read", "mypage.write"}), expires_at=hour_ahead(),
+    ),
+    Message.DELEGATION_DENIED: lambda s: messages.delegation_denied(
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY
+    ),
+    Message.DELEGATION_ENDED_FOR_OWNER: lambda s: _ended_for_owner(s, Ending.REVOKED),
+    Message.DELEGATION_ENDED_FOR_AGENCY: lambda s: _ended_for_agency(s, Ending.REVOKED),
+    Message.PROXY_LOGIN_STARTED: lambda s: messages.proxy_login_started(
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency_name=AGENCY.name, staff_name="佐藤 一郎",
+        reason="定期点検の設定確認", app_name="マイページ", at=clock.now(), grant_id=uuid.UUID(int=7),
+    ),
+}  # fmt: skip
+
+EVERY_ENDING = {
+    **{
+        (Message.DELEGATION_ENDED_FOR_OWNER, how): lambda s, how=how: _ended_for_owner(s, how)
+        for how in Ending
+    },
+    **{
+        (Message.DELEGATION_ENDED_FOR_AGENCY, how): lambda s, how=how: _ended_for_agency(s, how)
+        for how in Ending
+    },
+}
+
+
+def post(database: Database, *enqueue: Enqueue) -> None:
+    """Store mails, each in a transaction of its own."""
+    for one in enqueue:
+        with unit_of_work(database) as session:
+            one(session)
+
+
+def a_link(address: str) -> Enqueue:
+    """Return how a registration link to this address is enqueued."""
+    return lambda s: messages.owner_registration_link(s, email=address, token=TOKEN, expires_at=hour_ahead())
+
+
+def rows(database: Database) -> list[OutboxItem]:
+    """Return the whole outbox, oldest first."""
+    with unit_of_work(database, writes=False) as session:
+        return list(session.scalars(select(OutboxItem).order_by(OutboxItem.created_at)))
+
+
+def only_row(database: Database) -> OutboxItem:
+    """Return the one item of the outbox."""
+    (row,) = rows(database)
+    return row
+
+
+def take(database: Database, *, topics: tuple[Topic, ...] = (Topic.MAIL,)) -> list[Delivery]:
+    """Claim everything that is due, as a worker does, and return it readable."""
+    with unit_of_work(database) as session:
+        now = clock.now()
+        due = find_due(session, now=now, most=500, topics=topics, attempts=ATTEMPTS)
+        claims = [claim(session, item_id, now=now, attempts=ATTEMPTS) for item_id, _lane in due]
+    return [unseal_delivery(claimed, database.sealer) for claimed in claims if claimed is not None]
+
+
+def take_one(database: Database, enqueue: Enqueue) -> Delivery:
+    """Store one mail and claim it."""
+    post(database, enqueue)
+    (delivery,) = take(database)
+    return delivery

@@ -1,0 +1,146 @@
+"""The outbox holds what a stored transaction wrote, and shows nothing of it to a reader of the database."""
+
+import sqlite3
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from idp import clock
+from idp.credentials import Sealer, Undecryptable
+from idp.db import Database
+from idp.mail import messages
+from idp.mail.delivery import claim, find_due, unseal_delivery
+from idp.mail.messages import LINK_MAILS, Message
+from idp.mail.models import Topic
+from idp.mail.outbox import enqueue_delivery, mails_in_last_hour
+from idp.unit_of_work import unit_of_work
+from tests.mail.letters import AGENCY, EVERY_MAIL, OWNER, TOKEN, a_link, only_row, post, rows, take_one
+
+
+class Broken(Exception):
+    """Something went wrong after the mail was enqueued."""
+
+
+def test_a_transaction_that_is_rolled_back_leaves_no_mail(database: Database) -> None:
+    def break_down() -> None:
+        with unit_of_work(database) as session:
+            EVERY_MAIL[Message.DELEGATION_DENIED](session)
+            session.flush()
+            raise Broken
+
+    with pytest.raises(Broken):
+        break_down()
+    assert rows(database) == []
+
+
+def test_a_transaction_that_is_stored_leaves_its_mail(database: Database) -> None:
+    post(database, EVERY_MAIL[Message.DELEGATION_DENIED])
+    assert only_row(database).name == Message.DELEGATION_DENIED
+
+
+def test_enqueueing_does_not_store_by_itself(database: Database) -> None:
+    with database.open_session(writes=True) as session:
+        EVERY_MAIL[Message.DELEGATION_DENIED](session)
+    assert rows(database) == []
+
+
+def test_the_table_shows_no_token_no_address_and_no_name(database: Database, database_url: str) -> None:
+    post(database, *EVERY_MAIL.values())
+    path = Path(database_url.removeprefix("sqlite:///"))
+    with sqlite3.connect(path) as connection:
+        seen = "\n".join(str(row) for row in connection.execute("SELECT * FROM outbox"))
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    raw = path.read_bytes()
+    for secret in (TOKEN, OWNER.email, AGENCY.email, OWNER.name, AGENCY.name, "佐藤 一郎"):
+        assert secret not in seen
+        assert secret.encode() not in raw
+    assert Message.PASSWORD_LINK in seen  # the positive control: this is the table
+
+
+def test_what_was_sealed_is_read_with_its_own_key_only(database: Database) -> None:
+    post(database, a_link("a@b.jp"))
+    with unit_of_work(database) as session:
+        claimed = claim(session, only_row(database).id, now=clock.now(), attempts=12)
+    assert claimed is not None
+    assert unseal_delivery(claimed, database.sealer).payload["to"]["email"] == "a@b.jp"
+    with pytest.raises(Undecryptable):
+        unseal_delivery(claimed, Sealer("another key"))
+
+
+def test_mails_to_one_address_are_counted_however_it_is_written(database: Database) -> None:
+    post(database, a_link("Hanako@Example.jp"), a_link("hanako@example.jp"), a_link("taro@example.jp"))
+    with unit_of_work(database, writes=False) as session:
+        assert mails_in_last_hour(session, "HANAKO@example.JP ", LINK_MAILS) == 2
+        assert mails_in_last_hour(session, "taro@example.jp", LINK_MAILS) == 1
+        assert mails_in_last_hour(session, "jiro@example.jp", LINK_MAILS) == 0
+
+
+def test_only_the_named_mails_are_counted(database: Database) -> None:
+    post(database, EVERY_MAIL[Message.PASSWORD_CHANGED], EVERY_MAIL[Message.PASSWORD_LINK])
+    with unit_of_work(database, writes=False) as session:
+        assert mails_in_last_hour(session, OWNER.email, LINK_MAILS) == 1
+        assert (
+            mails_in_last_hour(session, OWNER.email, {Message.PASSWORD_CHANGED, Message.PASSWORD_LINK}) == 2
+        )
+
+
+def test_a_mail_is_counted_for_an_hour_and_not_longer(database: Database) -> None:
+    with time_machine.travel("2026-11-24T00:00:00+00:00", tick=False) as traveller:
+        post(database, a_link("a@b.jp"))
+        traveller.shift(timedelta(minutes=59, seconds=59))
+        with unit_of_work(database, writes=False) as session:
+            assert mails_in_last_hour(session, "a@b.jp", LINK_MAILS) == 1
+        traveller.shift(timedelta(seconds=1))
+        with unit_of_work(database, writes=False) as session:
+            assert mails_in_last_hour(session, "a@b.jp", LINK_MAILS) == 0
+
+
+def test_a_mail_is_counted_within_the_transaction_that_enqueues_it(database: Database) -> None:
+    with unit_of_work(database) as session:
+        a_link("a@b.jp")(session)
+        assert mails_in_last_hour(session, "a@b.jp", LINK_MAILS) == 1
+
+
+def test_a_mail_cannot_be_enqueued_past_its_function(database: Database) -> None:
+    with unit_of_work(database) as session, pytest.raises(ValueError, match=r"messages\.py"):
+        enqueue_delivery(session, Topic.MAIL, name="password_link", recipient="x", payload={})
+
+
+def test_something_else_than_a_mail_is_stored_with_its_reference(database: Database) -> None:
+    sid = uuid.UUID(int=9)
+    with unit_of_work(database) as session:
+        enqueue_delivery(
+            session, Topic.BACKCHANNEL_LOGOUT, name="mypage", recipient="mypage", payload={"sid": sid},
+            reference=sid,
+        )  # fmt: skip
+        now = clock.now()
+        ((item_id, lane),) = find_due(
+            session, now=now, most=9, topics=[Topic.BACKCHANNEL_LOGOUT], attempts=12
+        )
+        claimed = claim(session, item_id, now=now, attempts=12)
+    assert lane.recipient == "mypage"
+    assert claimed is not None
+    assert unseal_delivery(claimed, database.sealer).payload == {"sid": str(sid)}
+    assert only_row(database).reference == sid
+
+
+def test_values_that_json_does_not_know_are_refused_when_they_are_enqueued(database: Database) -> None:
+    with unit_of_work(database) as session, pytest.raises(TypeError, match="set"):
+        enqueue_delivery(session, Topic.SESSION_ENDED, name="x", recipient="x", payload={"x": {1}})
+
+
+def test_a_registration_mail_and_the_mail_to_a_member_cost_the_page_the_same(database: Database) -> None:
+    post(database, a_link(OWNER.email), EVERY_MAIL[Message.ALREADY_REGISTERED])
+    fresh, known = rows(database)
+    assert fresh.recipient == known.recipient
+    assert (fresh.topic, fresh.attempts, fresh.done_at) == (known.topic, known.attempts, known.done_at)
+    assert {fresh.name, known.name} <= LINK_MAILS
+
+
+def test_the_mail_about_a_proxy_login_refers_to_its_grant(database: Database) -> None:
+    assert take_one(database, EVERY_MAIL[Message.PROXY_LOGIN_STARTED]).reference == uuid.UUID(int=7)
+    assert messages.PERMISSION_TO_CHANGE == "mypage.write"
