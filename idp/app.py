@@ -82,7 +82,12 @@ def _configure(app: Flask, settings: Settings) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )  # fmt: skip
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.jinja_options = {**app.jinja_options, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = {
+        **app.jinja_options,
+        "undefined": StrictUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+    }
     app.jinja_env.filters.update(filters())
     Babel(app, locale_selector=_language)
     app.jinja_env.globals["get_locale"] = get_locale
@@ -141,7 +146,8 @@ def _headers(response: Response) -> Response:
     headers.setdefault(
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "font-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " + " ".join(["'self'", *extra]),
+        "font-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "
+        + " ".join(["'self'", *extra]),
     )
     headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -1,4 +1,4 @@
-"""The ``idp`` command: serve, worker, demo, db, key, client, account, agency, delegation, mail, audit, config."""
+"""The ``idp`` command: serve, worker, demo, db, key, client, config, and the operator's own commands."""
 
 import shutil
 import sys
@@ -17,7 +17,15 @@ from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation import service as delegation
 from idp.demo import OWNERS, PASSWORD, UNCLAIMED, load_large
-from idp.demo_processes import DemoCannotStart, DemoFolder, Ports, Processes, check_ports, open_database, prepare_data
+from idp.demo_processes import (
+    DemoCannotStart,
+    DemoFolder,
+    Ports,
+    Processes,
+    check_ports,
+    open_database,
+    prepare_data,
+)
 from idp.log import configure_logging
 from idp.mail.models import Topic
 from idp.mail.worker import Job, run_worker, stop_on_signals
@@ -38,7 +46,11 @@ def main() -> None:
         click.echo(str(error), err=True)
         sys.exit(1)
     except OperationalError as error:
-        click.echo(f"The database cannot be used: {error.orig}. Is IDP_DATABASE_URL right, and did you run `idp db upgrade`?", err=True)
+        click.echo(
+            f"The database cannot be used: {error.orig}. "
+            "Is IDP_DATABASE_URL right, and did you run `idp db upgrade`?",
+            err=True,
+        )
         sys.exit(1)
 
 
@@ -139,7 +151,9 @@ def demo_run(data: Path, port: int, mypage_port: int, portal_port: int, *, large
         click.echo(welcome(ports, large=large))
         ended = processes.wait(stop)
         if ended is not None:
-            raise DemoCannotStart(f"{ended} ended unexpectedly. The end of its log:\n{processes.log_end(ended)}")
+            raise DemoCannotStart(
+                f"{ended} ended unexpectedly. The end of its log:\n{processes.log_end(ended)}"
+            )
     finally:
         processes.stop()
     click.echo("\nThe demo has ended; its data stays. `make demo` goes on, `make demo-reset` starts afresh.")
@@ -182,7 +196,11 @@ def welcome(ports: Ports, *, large: bool) -> str:
     """Return what the demo prints once everything answers: addresses, accounts, what to try."""
     idp, mypage, portal = ports.url(ports.idp), ports.url(ports.mypage), ports.url(ports.portal)
     owners = "\n".join(f"    {owner.email:26} {owner.name}  {owner.role}" for owner in OWNERS)
-    more = "\n    info@ppa-partners.example    小林 誠   全国PPAパートナーズ株式会社（50,000名のオーナー様）" if large else ""
+    more = (
+        "\n    info@ppa-partners.example    小林 誠   全国PPAパートナーズ株式会社（50,000名のオーナー様）"
+        if large
+        else ""
+    )
     return f"""
   ニチコンオーナーズ倶楽部 is running.
 
@@ -204,7 +222,8 @@ def welcome(ports: Ports, *, large: bool) -> str:
   Five minutes to try
     1. Register an agency: {idp}/store/linkaccounts → 新規会員登録はこちら → open the link in 送信メール
     2. Consent as an owner: {mypage}/ → sign in as ichiro@owner.example → お客様情報 → 登録情報を変更する
-    3. Approve: {portal}/agency/login → sign in as info@mirai-denko.example → 登録ユーザー一覧 → 詳細 → 連携を許可
+    3. Approve: {portal}/agency/login → sign in as info@mirai-denko.example
+       → 登録ユーザー一覧 → 詳細 → 連携を許可
     4. Proxy login: the same page → 代理ログイン. Then revoke it as hanako@owner.example in another browser.
 
   Ctrl-C ends everything."""
@@ -287,7 +306,9 @@ def client_list() -> None:
     """List clients."""
     with unit_of_work(_database(), writes=False) as session:
         for row in session.scalars(select(Client).order_by(Client.client_id)):
-            click.echo(f"{row.client_id:20} {row.status:8} {row.token_endpoint_auth_method:20} {row.client_name}")
+            click.echo(
+                f"{row.client_id:20} {row.status:8} {row.token_endpoint_auth_method:20} {row.client_name}"
+            )
 
 
 for group in GROUPS:

@@ -33,7 +33,7 @@ class SecretKind(StrEnum):
     BROWSER = "ocb"
     MAIL_LINK = "ocl"
     AUTHORIZATION_CODE = "occ"
-    REFRESH_TOKEN = "ocr"
+    REFRESH_TOKEN = "ocr"  # noqa: S105 - a prefix, not a secret
     CLIENT_SECRET = "ock"  # noqa: S105 - a prefix, not a secret
     ACT_AS_TICKET = "oct"
 

@@ -20,7 +20,13 @@ from idp.delegation import service as delegation
 from idp.delegation.models import Grant
 from idp.delegation.rules import READ, WORDING, WRITE, GrantState, end_of_term
 from idp.delegation.service import Consent
-from idp.oauth.clients import AUTHORIZATION_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE, ClientMetadata, register_client
+from idp.oauth.clients import (
+    AUTHORIZATION_CODE,
+    REFRESH_TOKEN,
+    TOKEN_EXCHANGE,
+    ClientMetadata,
+    register_client,
+)
 from idp.oauth.keys import ensure_keys
 from idp.oauth.models import SignInPage
 from idp.settings import Settings
@@ -104,11 +110,13 @@ MIRAI = AgencyPart(
 )  # fmt: skip
 SAKURA = AgencyPart(
     "さくらソーラー販売", "info@sakura-solar.example", "1500002", "東京都", "渋谷区", "渋谷2-21-1",
-    "0337654321", (MemberPart("info@sakura-solar.example", "中村 桜", "ナカムラ サクラ", MemberRole.MANAGER),),
+    "0337654321",
+    (MemberPart("info@sakura-solar.example", "中村 桜", "ナカムラ サクラ", MemberRole.MANAGER),),
 )  # fmt: skip
 PPA = AgencyPart(
-    "全国PPAパートナーズ株式会社", "info@ppa-partners.example", "1000005", "東京都", "千代田区", "丸の内1-9-1",
-    "0398765432", (MemberPart("info@ppa-partners.example", "小林 誠", "コバヤシ マコト", MemberRole.MANAGER),),
+    "全国PPAパートナーズ株式会社", "info@ppa-partners.example", "1000005", "東京都", "千代田区",
+    "丸の内1-9-1", "0398765432",
+    (MemberPart("info@ppa-partners.example", "小林 誠", "コバヤシ マコト", MemberRole.MANAGER),),
 )  # fmt: skip
 AGENCIES = (MIRAI, SAKURA)
 
@@ -186,8 +194,8 @@ def make_products(session: Session) -> None:
     serials = [serial for owner in OWNERS for serial in owner.serials] + list(UNCLAIMED)
     for number, serial in enumerate(serials, start=1001):
         session.add(
-            Product(id=credentials.new_id(), product_id=number, model=MODELS[serial[:4]], serial_number=serial,
-                    remote_serial_number=None)
+            Product(id=credentials.new_id(), product_id=number, model=MODELS[serial[:4]],
+                    serial_number=serial)
         )  # fmt: skip
     session.flush()
 

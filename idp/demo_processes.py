@@ -148,7 +148,11 @@ def check_ports(ports: Ports) -> None:
 
     :raises DemoCannotStart: one is taken; says which, and how to choose another.
     """
-    for option, port in (("--port", ports.idp), ("--mypage-port", ports.mypage), ("--portal-port", ports.portal)):
+    for option, port in (
+        ("--port", ports.idp),
+        ("--mypage-port", ports.mypage),
+        ("--portal-port", ports.portal),
+    ):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -175,12 +179,15 @@ class Processes:
         """
         if find_spec("clients") is None:
             raise DemoCannotStart(
-                "マイページ and the portal are not installed with this package. Run the demo from the project's folder."
+                "マイページ and the portal are not part of this installation. "
+                "Run the demo from the project's folder."
             )
         environment, ports = self.folder.environment(self.ports), self.ports
         self._gunicorn("idp", "idp.app:create_app()", ports.idp, environment["idp"])
         self._gunicorn("mypage", "clients.mypage.app:create_app()", ports.mypage, environment["mypage"])
-        self._gunicorn("portal", "clients.agency_portal.app:create_app()", ports.portal, environment["portal"])
+        self._gunicorn(
+            "portal", "clients.agency_portal.app:create_app()", ports.portal, environment["portal"]
+        )
         self._spawn("worker", [sys.executable, "-m", "idp", "worker"], environment["idp"])
         for name, port, path in (
             ("idp", ports.idp, "/.well-known/openid-configuration"), ("mypage", ports.mypage, "/"),
@@ -229,7 +236,11 @@ class Processes:
     def _spawn(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         log = (self.folder.path / "logs" / f"{name}.log").open("ab")
         self.logs.append(log)
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("IDP_", "MYPAGE_", "PORTAL_"))}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("IDP_", "MYPAGE_", "PORTAL_"))
+        }
         self.running[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
             command, env={**kept, **environment}, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             start_new_session=True,

@@ -5,7 +5,7 @@ problem document or an OAuth error; one table for each of these finds gaps in te
 """
 
 
-class Refusal(Exception):  # noqa: N818 - named as facts
+class Refusal(Exception):
     """Something asked for is not allowed, not there or no longer true.
 
     :cvar status: the HTTP status of a page or API answer that tells it.

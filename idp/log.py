@@ -25,7 +25,9 @@ def configure_logging(*, as_json: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="level=%(levelname)s logger=%(name)s event=%(message)r")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="level=%(levelname)s logger=%(name)s event=%(message)r"
+    )
     logging.getLogger("authlib").setLevel(logging.INFO)
 
 

@@ -41,7 +41,9 @@ def account_suspend(email: str) -> None:
     """Suspend an account: it can do nothing, and nobody can act for it, from the next request on."""
     with unit_of_work(_database()) as session:
         person = _person(session, email)
-        _set_status(session, person, AccountStatus.ACTIVE, AccountStatus.SUSPENDED, event=Event.ACCOUNT_SUSPENDED)
+        _set_status(
+            session, person, AccountStatus.ACTIVE, AccountStatus.SUSPENDED, event=Event.ACCOUNT_SUSPENDED
+        )
         end_all_sessions(session, person.id)
     click.echo("The account is suspended.")
 
@@ -52,7 +54,9 @@ def account_reinstate(email: str) -> None:
     """Lift the suspension of an account."""
     with unit_of_work(_database()) as session:
         person = _person(session, email)
-        _set_status(session, person, AccountStatus.SUSPENDED, AccountStatus.ACTIVE, event=Event.ACCOUNT_REINSTATED)
+        _set_status(
+            session, person, AccountStatus.SUSPENDED, AccountStatus.ACTIVE, event=Event.ACCOUNT_REINSTATED
+        )
     click.echo("The account is active again.")
 
 
@@ -136,7 +140,9 @@ def delegation_end(grant_id: uuid.UUID) -> None:
         try:
             grant = delegation.end_by_operator(session, grant_id)
         except GrantUnknown as error:
-            raise click.ClickException("No such grant. `idp delegation list EMAIL` lists an owner's grants.") from error
+            raise click.ClickException(
+                "No such grant. `idp delegation list EMAIL` lists an owner's grants."
+            ) from error
         except TransitionRefused as error:
             raise click.ClickException(f"The grant is {error.state} already.") from error
         click.echo(_line(grant))

@@ -162,7 +162,7 @@ class Settings(BaseSettings):
 
     @property
     def cookies_are_secure(self) -> bool:
-        """Whether cookies carry ``Secure`` and the ``__Host-`` prefix: always, except for http on localhost."""
+        """Whether cookies carry ``Secure`` and ``__Host-``: always, except for http on localhost."""
         return self.issuer.startswith("https://")
 
     @property
@@ -196,7 +196,7 @@ def _read(environ: Mapping[str, str]) -> dict[str, str]:
             raise SettingsRefused(f"{variable} is not a setting. `idp config` lists all settings.")
         if target != variable:
             try:
-                value = Path(value).read_text(encoding="utf-8").strip()  # noqa: PLW2901
+                value = Path(value).read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise SettingsRefused(f"{variable}: cannot read {value}: {error.strerror}") from error
         given[known[target]] = value

@@ -71,7 +71,7 @@ def request_origin() -> RequestOrigin:
 
 
 def request_id() -> str:
-    """Return the id of this request, made on first use; it stands in the log, the answer and every error page."""
+    """Return the id of this request; it stands in the log, the answer and every error page."""
     if "request_id" not in g:
         g.request_id = credentials.mint_jti()[:12]
     return str(g.request_id)

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, PasswordField, SelectField, StringField
 from wtforms.fields import Field
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import StopValidation
 
 from idp.accounts.folding import fold_digits, fold_email, fold_kana, fold_name, is_email
@@ -103,6 +104,12 @@ PHONE_SHAPE = Shape(_PHONE.fullmatch, _l("電話番号は、0から始まる10�
 POSTAL_CODE_SHAPE = Shape(_POSTAL_CODE.fullmatch, _l("郵便番号は7桁の数字で入力してください。"))
 
 
+_PREFECTURE_CHOICES = [
+    SelectChoice("", _l("選んでください")),
+    *(SelectChoice(name, name) for name in PREFECTURES),
+]
+
+
 def email_field(label: Any = None) -> LineField:
     """Return a field for a mail address."""
     return LineField(label or _l("メールアドレス"), fold_email, validators=[Needed(), EMAIL_SHAPE])
@@ -138,7 +145,7 @@ class PostalAddressFields(Form):
 
     postal_code = LineField(_l("郵便番号"), fold_digits, validators=[Needed(), POSTAL_CODE_SHAPE])
     prefecture = SelectField(
-        _l("都道府県"), choices=[("", _l("選んでください")), *((name, name) for name in PREFECTURES)],
+        _l("都道府県"), choices=_PREFECTURE_CHOICES,
         validators=[Needed(choose=True), Shape(PREFECTURES.__contains__, _l("都道府県を選んでください。"))],
         validate_choice=False, default="",
     )  # fmt: skip

@@ -76,7 +76,9 @@ def _store(form: CustomerForm, consent: ConsentForm, agency: Agency | None) -> V
     if agency is not None:
         asked = Consent(agency.id, PERMISSION_CHOICES[consent.permissions.data], int(consent.term.data))
         try:
-            service.request_grant(session, owner, asked, answer_days=current_settings().delegation_request_days)
+            service.request_grant(
+                session, owner, asked, answer_days=current_settings().delegation_request_days
+            )
         except (AlreadyOpen, AgencyUnknown):
             discard()
             _find_agency(form)
@@ -118,7 +120,10 @@ def _find_agency(form: CustomerForm) -> Agency | None:
             ),
         }
         form.agency_email.errors = [
-            words.get(GrantState(standing.state), _("この販売店・業者様への許可は停止中です。事務局へお電話ください。"))
+            words.get(
+                GrantState(standing.state),
+                _("この販売店・業者様への許可は停止中です。事務局へお電話ください。"),
+            )
         ]
         return None
     return agency

@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _l
 from wtforms import RadioField
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import Optional
 
 from idp.accounts.folding import fold_email
@@ -18,7 +18,9 @@ class CustomerForm(OwnerProfileForm):
     """お客様情報 with the address of an agency that may sign in for the owner."""
 
     agency_email = LineField(
-        _l("ログインを許可する販売店・業者様のメールアドレス"), fold_email, validators=[Optional(), EMAIL_SHAPE]
+        _l("ログインを許可する販売店・業者様のメールアドレス"),
+        fold_email,
+        validators=[Optional(), EMAIL_SHAPE],
     )
 
 

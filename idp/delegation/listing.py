@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
@@ -110,7 +111,7 @@ def counts_by_state(session: Session, agency_id: uuid.UUID) -> dict[str, int]:
     return counts
 
 
-def _narrow(statement: Select[tuple[Grant]], query: Query) -> Select[tuple[Grant]]:
+def _narrow(statement: Select[Grant], query: Query) -> Select[Grant]:
     if query.user_id is not None:
         statement = statement.where(OwnerProfile.user_id == query.user_id)
     if not query.text:
@@ -125,7 +126,7 @@ def _narrow(statement: Select[tuple[Grant]], query: Query) -> Select[tuple[Grant
     return statement.where(or_(*matches))
 
 
-def _sort_key(sort: Sort) -> tuple[ColumnElement[object], bool]:
+def _sort_key(sort: Sort) -> tuple[ColumnElement[Any], bool]:
     if sort is Sort.EMAIL:
         return func.coalesce(Account.email, ""), False
     return Grant.requested_at.expression, sort is Sort.NEWEST
@@ -137,7 +138,7 @@ def _cursor(sort: Sort, grant: Grant) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _after(query: Query, key: ColumnElement[object], *, descending: bool) -> ColumnElement[bool]:
+def _after(query: Query, key: ColumnElement[Any], *, descending: bool) -> ColumnElement[bool]:
     try:
         padded = query.cursor + "=" * (-len(query.cursor) % 4)
         sort, value, grant_id = json.loads(base64.urlsafe_b64decode(padded))

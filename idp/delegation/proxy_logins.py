@@ -36,7 +36,9 @@ class Lifetimes:
     idle: timedelta
 
 
-def mint_ticket(session: Session, authority: Authority, *, audience: str, reason: str, life: timedelta) -> str:
+def mint_ticket(
+    session: Session, authority: Authority, *, audience: str, reason: str, life: timedelta
+) -> str:
     """Return a new act-as ticket, bound to grant, member, their sign-in session and the relying party."""
     secret = credentials.mint_secret(SecretKind.ACT_AS_TICKET)
     now = clock.now()

@@ -103,7 +103,9 @@ def _same_loopback(asked: str, registered: str) -> bool:
     return one._replace(netloc=str(one.hostname)) == other._replace(netloc=str(other.hostname))
 
 
-def check_request(parameters: Parameters, client: Client, *, redirect_uri: str, read_hint: HintReader) -> AskedFor:
+def check_request(
+    parameters: Parameters, client: Client, *, redirect_uri: str, read_hint: HintReader
+) -> AskedFor:
     """Check everything after client and redirect URI.
 
     :raises RedirectError: the first thing that is wrong.

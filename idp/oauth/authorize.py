@@ -20,7 +20,13 @@ from idp.delegation import proxy_logins
 from idp.delegation.models import ActAsSession
 from idp.delegation.proxy_logins import Lifetimes
 from idp.delegation.rules import TicketUnusable
-from idp.oauth.authorization_request import AskedFor, NoRedirect, RedirectError, check_redirect_uri, check_request
+from idp.oauth.authorization_request import (
+    AskedFor,
+    NoRedirect,
+    RedirectError,
+    check_redirect_uri,
+    check_request,
+)
 from idp.oauth.clients import find_client
 from idp.oauth.issuing import audience_facts, live_act_as
 from idp.oauth.journey import Step, Visitor, next_step
@@ -68,7 +74,9 @@ def begin(session: Session, mint: Mint, parameters: Parameters, browser: Browser
             parameters, client, redirect_uri=redirect_uri, read_hint=lambda text: _read_hint(mint, text)
         )
     except RedirectError as error:
-        return _error(error.redirect_uri, error.error, error.description, state=error.state, issuer=mint.settings.issuer)
+        return _error(
+            error.redirect_uri, error.error, error.description, state=error.state, issuer=mint.settings.issuer
+        )
     now = clock.now()
     stored = AuthorizationRequest(
         id=credentials.new_id(), client_id=client.client_id,
@@ -143,7 +151,9 @@ def _advance(
     session: Session, mint: Mint, stored: AuthorizationRequest, asked: AskedFor, *, browser: Browser
 ) -> Answer:
     client = stored.client
-    step = next_step(asked, _visitor(session, client, browser.sign_in), begun_at=stored.created_at, now=clock.now())
+    step = next_step(
+        asked, _visitor(session, client, browser.sign_in), begun_at=stored.created_at, now=clock.now()
+    )
     if step is Step.SIGN_IN:
         return SignInFirst(stored.id, SignInPage(client.sign_in_page))
     if not _finish(session, stored):
@@ -156,7 +166,10 @@ def _advance(
         act_as = _proxy_login(session, mint, client, asked, sign_in=browser.sign_in, step=step)
     except TicketUnusable:
         record_event(
-            session, Event.PROXY_LOGIN_REFUSED, actor_id=browser.sign_in.account_id, client_id=client.client_id
+            session,
+            Event.PROXY_LOGIN_REFUSED,
+            actor_id=browser.sign_in.account_id,
+            client_id=client.client_id,
         )
         return _refuse_login(mint, asked)
     return _issue_code(session, mint, client, asked, sign_in=browser.sign_in, act_as=act_as)
@@ -248,7 +261,9 @@ def _issue_code(
 
 
 def _error(redirect_uri: str, error: str, description: str, *, state: str | None, issuer: str) -> SendTo:
-    return _respond(redirect_uri, {"error": error, "error_description": description}, state=state, issuer=issuer)
+    return _respond(
+        redirect_uri, {"error": error, "error_description": description}, state=state, issuer=issuer
+    )
 
 
 def _respond(redirect_uri: str, values: dict[str, str], *, state: str | None, issuer: str) -> SendTo:
@@ -259,5 +274,3 @@ def _respond(redirect_uri: str, values: dict[str, str], *, state: str | None, is
     parts = urlsplit(redirect_uri)
     kept = parse_qsl(parts.query, keep_blank_values=True)
     return SendTo(urlunsplit(parts._replace(query=urlencode([*kept, *values.items()]))))
-
-

@@ -21,7 +21,9 @@ def identify(session: Session, mint: Mint, authorization: str) -> BearerIdentity
         claims = read_access_token(mint, token.strip())
     except TokenUnreadable:
         return None
-    return _identify_act_as(session, mint, claims) if claims.has_act else _identify_self(session, mint, claims)
+    return (
+        _identify_act_as(session, mint, claims) if claims.has_act else _identify_self(session, mint, claims)
+    )
 
 
 def _identify_self(session: Session, mint: Mint, claims: AccessClaims) -> BearerIdentity | None:

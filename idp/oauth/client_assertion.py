@@ -75,6 +75,7 @@ def _is_acceptable(claims: dict[str, Any], *, client_id: str, issuer: str) -> bo
         claims.get("iss") == client_id
         and claims.get("sub") == client_id
         and claims.get("aud") == issuer
+        and isinstance(exp, int | float)
         and _is_number(exp)
         and now < exp <= now + LONGEST_LIFE + LEEWAY
         and (iat is None or (_is_number(iat) and iat <= now + LEEWAY))

@@ -15,8 +15,8 @@ from idp.errors import Refusal
 from idp.oauth.models import Client, ClientStatus, SignInPage
 
 AUTHORIZATION_CODE = "authorization_code"
-REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a grant type
-TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a grant type
+REFRESH_TOKEN = "refresh_token"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE)
 AUTH_METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post", "none")
 

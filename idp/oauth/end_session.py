@@ -41,7 +41,9 @@ class LogoutAsked:
     """The hint names this browser's session; no question is needed."""
 
 
-def check_logout(session: Session, mint: Mint, parameters: Parameters, sign_in: BrowserSession | None) -> LogoutAsked:
+def check_logout(
+    session: Session, mint: Mint, parameters: Parameters, sign_in: BrowserSession | None
+) -> LogoutAsked:
     """Check the request (§2, §3).
 
     :raises LogoutRefused: the address to return to is not registered for the client.
@@ -82,7 +84,9 @@ def _checked_return(parameters: Parameters, client: Client | None) -> str | None
     if client is None:
         raise LogoutRefused("post_logout_redirect_uri", "needs id_token_hint or client_id")
     if asked not in client.post_logout_redirect_uris:
-        raise LogoutRefused("post_logout_redirect_uri", "not registered for this client; it must match exactly")
+        raise LogoutRefused(
+            "post_logout_redirect_uri", "not registered for this client; it must match exactly"
+        )
     state = parameters.get("state")
     if state is None:
         return asked

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from joserfc.jwk import ECKey, JWKRegistry, Key, KeySet, RSAKey
+from joserfc.jwk import ECKey, JWKRegistry, Key, KeyParameters, KeySet, RSAKey
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -138,7 +138,7 @@ def withdraw(session: Session, kid: str) -> bool:
 
 def _make_key(session: Session, alg: str, state: KeyState) -> str:
     kid = credentials.mint_jti()[:16]
-    parameters: dict[str, Any] = {"kid": kid, "use": "sig", "alg": alg}
+    parameters: KeyParameters = {"kid": kid, "use": "sig", "alg": alg}
     key: Key = (
         RSAKey.generate_key(2048, parameters) if alg == "RS256" else ECKey.generate_key("P-256", parameters)
     )
@@ -157,5 +157,5 @@ def _make_key(session: Session, alg: str, state: KeyState) -> str:
 
 def new_client_key() -> dict[str, Any]:
     """Return a new private P-256 key as JWK, for a client that authenticates with ``private_key_jwt``."""
-    parameters: dict[str, Any] = {"kid": credentials.mint_jti()[:16], "use": "sig", "alg": "ES256"}
+    parameters: KeyParameters = {"kid": credentials.mint_jti()[:16], "use": "sig", "alg": "ES256"}
     return dict(ECKey.generate_key("P-256", parameters).as_dict(private=True))

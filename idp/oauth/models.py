@@ -40,7 +40,7 @@ class KeyState(StrEnum):
 
 
 class Client(Base):
-    """A registered client, with the metadata of RFC 7591 §2 and OIDC Registration §2 under their own names."""
+    """A registered client; metadata of RFC 7591 §2 and OIDC Registration §2 under their own names."""
 
     __tablename__ = "clients"
     __table_args__ = (

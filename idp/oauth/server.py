@@ -90,7 +90,9 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
             raise _UnsupportedGrantType from error
         return grant
 
-    def authenticate_client(self, request: ProtocolRequest, methods: object = None, endpoint: str = "token") -> Client:
+    def authenticate_client(
+        self, request: ProtocolRequest, methods: object = None, endpoint: str = "token"
+    ) -> Client:
         """Authenticate the client by exactly one method (RFC 6749 §2.3).
 
         :raises InvalidRequestError: two methods at once.
@@ -114,7 +116,9 @@ class _ClientNotAuthenticated(InvalidClientError):  # type: ignore[misc]
     status_code = 401
 
     def __init__(self) -> None:
-        super().__init__("Client authentication failed: check client_id, the method registered and its credential")
+        super().__init__(
+            "Client authentication failed: check client_id, the registered method and its credential"
+        )
 
     def get_headers(self) -> list[tuple[str, str]]:
         return [("WWW-Authenticate", 'Basic realm="oauth", error="invalid_client"')]
@@ -129,7 +133,7 @@ class _UnsupportedGrantType(UnsupportedGrantTypeError):  # type: ignore[misc]
 
 
 class Grant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  # Authlib is untyped
-    """What all grants share, so that none can forget it: the client is authenticated and may use the grant."""
+    """What all grants share, so that none forgets it: the client is authenticated and may use the grant."""
 
     request: ProtocolRequest
     server: ProtocolServer

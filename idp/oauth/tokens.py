@@ -19,8 +19,8 @@ from idp import clock, credentials
 from idp.oauth.keys import KeyRing
 from idp.settings import Settings
 
-ACCESS_TOKEN_ALG = "ES256"  # noqa: S105 - an algorithm
-ACR_PASSWORD = "urn:ownersclub:acr:password"  # noqa: S105 - a class reference
+ACCESS_TOKEN_ALG = "ES256"
+ACR_PASSWORD = "urn:ownersclub:acr:password"
 AMR_PASSWORD = ["pwd"]
 """RFC 8176 §2."""
 _BACKCHANNEL_EVENT = "http://schemas.openid.net/event/backchannel-logout"

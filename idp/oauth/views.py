@@ -3,7 +3,17 @@
 import uuid
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response, redirect, render_template
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+)
 from flask import request as flask_request
 from werkzeug.wrappers import Response as BaseResponse
 

@@ -6,6 +6,7 @@ import unicodedata
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectMultipleField
+from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from idp.accounts.folding import fold_digits
@@ -42,7 +43,7 @@ class ProductForm(ClubForm):
         _l("設置場所郵便番号"), fold_digits, validators=[Needed(), POSTAL_CODE_SHAPE]
     )
     services = SelectMultipleField(
-        _l("加入するサービス"), choices=[(service.value, name) for service, name in SERVICE_NAMES.items()],
+        _l("加入するサービス"), choices=[SelectChoice(service.value, name) for service, name in SERVICE_NAMES.items()],
         option_widget=CheckboxInput(), widget=ListWidget(prefix_label=False),
     )  # fmt: skip
 

@@ -40,7 +40,10 @@ class AuthorizationCodeGrant(Grant):
             self._revoke_replayed(code)
         if clock.now() >= code.expires_at:
             raise _refused()
-        if parameters.get("redirect_uri", None if code.redirect_uri_was_sent else code.redirect_uri) != code.redirect_uri:
+        if (
+            parameters.get("redirect_uri", None if code.redirect_uri_was_sent else code.redirect_uri)
+            != code.redirect_uri
+        ):
             raise _refused()
         _check_verifier(code, parameters.get("code_verifier"))
         self.code = code
@@ -89,4 +92,6 @@ def _check_verifier(code: AuthorizationCode, verifier: str | None) -> None:
 
 
 def _refused() -> InvalidGrantError:
-    return InvalidGrantError("code is unknown, over, used, or not for this client, redirect_uri or code_verifier")
+    return InvalidGrantError(
+        "code is unknown, over, used, or not for this client, redirect_uri or code_verifier"
+    )

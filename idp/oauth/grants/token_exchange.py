@@ -29,9 +29,9 @@ from idp.oauth.parameters import Parameters
 from idp.oauth.server import Grant
 from idp.oauth.tokens import Subject, TokenUnreadable, mint_access_token, read_access_token
 
-ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type
-GRANT_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:delegation-grant"  # noqa: S105 - a type
-TICKET_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:act-as-ticket"  # noqa: S105 - a type
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
+GRANT_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:delegation-grant"
+TICKET_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:act-as-ticket"
 ACT_AS = "act_as"
 
 
@@ -42,7 +42,12 @@ class InvalidTargetError(OAuth2Error):  # type: ignore[misc]  # Authlib is untyp
 
 
 _R = ExchangeRefusal
-_INVALID_TARGET = {_R.AUDIENCE_UNKNOWN, _R.AUDIENCE_NOT_ALLOWED, _R.AUDIENCE_CANNOT_ACT, _R.AUDIENCE_NOT_GRANTED}
+_INVALID_TARGET = {
+    _R.AUDIENCE_UNKNOWN,
+    _R.AUDIENCE_NOT_ALLOWED,
+    _R.AUDIENCE_CANNOT_ACT,
+    _R.AUDIENCE_NOT_GRANTED,
+}
 
 
 def oauth_error_for(refusal: ExchangeRefusal) -> OAuth2Error:
@@ -50,7 +55,9 @@ def oauth_error_for(refusal: ExchangeRefusal) -> OAuth2Error:
     if refusal is _R.CLIENT_MAY_NOT_ACT:
         return UnauthorizedClientError("The client is not registered to act for owners")
     if refusal in _INVALID_TARGET:
-        return InvalidTargetError("audience is not a relying party that this client may act at for this grant")
+        return InvalidTargetError(
+            "audience is not a relying party that this client may act at for this grant"
+        )
     if refusal is _R.SCOPE_BEYOND_GRANT:
         return InvalidScopeError("scope is beyond what the grant permits at this audience")
     return InvalidRequestError("subject_token or actor_token is not acceptable")
@@ -127,7 +134,7 @@ class TokenExchangeGrant(Grant):
         token, life = mint_access_token(
             mint, subject, audience=self.asked.audience, family_id=None, until=act_as.expires_at
         )
-        return self._body(token, ACCESS_TOKEN_TYPE, token_type="Bearer", life=life)  # noqa: S106
+        return self._body(token, ACCESS_TOKEN_TYPE, token_type="Bearer", life=life)
 
     def _body(self, token: str, issued: str, *, token_type: str, life: int) -> dict[str, Any]:
         scope = " ".join(sorted(self.authority.scope))
@@ -168,7 +175,10 @@ class TokenExchangeGrant(Grant):
         if standing is None or standing.act_as is not None:
             return None
         return ActorClaim(
-            claims.sub, claims.sid, claims.client_id, token_may_act=ACT_AS in claims.scope and not claims.has_act
+            claims.sub,
+            claims.sid,
+            claims.client_id,
+            token_may_act=ACT_AS in claims.scope and not claims.has_act,
         )
 
 
