@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, PasswordField, SelectField, StringField
 from wtforms.fields import Field
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import StopValidation
 
 from idp.accounts.folding import fold_digits, fold_email, fold_kana, fold_name, is_email
@@ -104,10 +104,12 @@ PHONE_SHAPE = Shape(_PHONE.fullmatch, _l("電話番号は、0から始まる10�
 POSTAL_CODE_SHAPE = Shape(_POSTAL_CODE.fullmatch, _l("郵便番号は7桁の数字で入力してください。"))
 
 
-_PREFECTURE_CHOICES = [
-    SelectChoice("", _l("選んでください")),
-    *(SelectChoice(name, name) for name in PREFECTURES),
-]
+def choice(value: str, label: Any) -> Any:
+    """Return one choice of a select, of radios or of checkboxes."""
+    return SelectChoice(value, label)
+
+
+_PREFECTURE_CHOICES = [choice("", _l("選んでください")), *(choice(name, name) for name in PREFECTURES)]
 
 
 def email_field(label: Any = None) -> LineField:

@@ -6,11 +6,10 @@ import unicodedata
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectMultipleField
-from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from idp.accounts.folding import fold_digits
-from idp.accounts.forms import POSTAL_CODE_SHAPE, ClubForm, LineField, Needed, Shape
+from idp.accounts.forms import POSTAL_CODE_SHAPE, ClubForm, LineField, Needed, Shape, choice
 from idp.accounts.rules import SerialTaken, SerialUnknown, SerialYours, Service
 
 SERVICE_NAMES = {
@@ -43,7 +42,7 @@ class ProductForm(ClubForm):
         _l("設置場所郵便番号"), fold_digits, validators=[Needed(), POSTAL_CODE_SHAPE]
     )
     services = SelectMultipleField(
-        _l("加入するサービス"), choices=[SelectChoice(service.value, name) for service, name in SERVICE_NAMES.items()],
+        _l("加入するサービス"), choices=[choice(service.value, name) for service, name in SERVICE_NAMES.items()],
         option_widget=CheckboxInput(), widget=ListWidget(prefix_label=False),
     )  # fmt: skip
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from wtforms import RadioField
-from wtforms.fields.choices import SelectChoice
 from wtforms.validators import StopValidation
 
 from idp.accounts.forms import (
@@ -14,6 +13,7 @@ from idp.accounts.forms import (
     NewPasswordFields,
     PersonFields,
     PostalAddressFields,
+    choice,
     email_field,
 )
 
@@ -38,7 +38,7 @@ class AgencyForm(ClubForm, CompanyFields, PersonFields, PostalAddressFields, New
 def info_sharing_field() -> RadioField:
     """Return the question whether the maker may send information."""
     return RadioField(
-        _l("ニチコンからの情報提供可"), choices=[SelectChoice("yes", _l("はい")), SelectChoice("no", _l("いいえ"))],
+        _l("ニチコンからの情報提供可"), choices=[choice("yes", _l("はい")), choice("no", _l("いいえ"))],
         validate_choice=False, validators=[Needed(choose=True), _check_yes_or_no], default="",
     )  # fmt: skip
 
