@@ -8,7 +8,6 @@ from clients.agency_portal.service import NotStaff
 from clients.agency_portal.settings import PortalSettings
 from clients.agency_portal.views.decisions import DecisionViews
 from clients.agency_portal.views.entrance import EntranceViews
-from clients.agency_portal.views.many import ManyViews
 from clients.agency_portal.views.owners import OwnerViews
 from clients.agency_portal.views.proxy_login import ProxyLoginViews
 from clients.agency_portal.words import STATE_WORDS, TAB_WORDS
@@ -44,7 +43,6 @@ def create_app(settings: PortalSettings | None = None) -> Flask:
     )
     EntranceViews(rp).install(app)
     OwnerViews(rp).install(app)
-    ManyViews(rp).install(app)
     DecisionViews(rp).install(app)
     ProxyLoginViews(rp, settings).install(app)
     app.register_error_handler(NotStaff, _not_staff)

@@ -1,20 +1,14 @@
 """What the portal asks the authorization server: one function for each question or decision."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 from uuid import UUID
 
 from clients.agency_portal import decoding
-from clients.agency_portal.rules import Agency, Decision, Grant, GrantPage, GrantState, Query, Tab
-from clients.relying_party import ActAsTicket, ApiResponse, ProviderUnavailable, Refusal, RelyingParty
+from clients.agency_portal.rules import Agency, Decision, Grant, GrantPage, Query, Tab
+from clients.relying_party import ActAsTicket, ApiResponse, Refusal, RelyingParty
 
 PAGE_SIZE = 50
 """Owners on one page of the list."""
-EXPORT_PAGE_SIZE = 200
-"""Owners asked for at once while the whole list is read: the most that the server gives."""
-MOST_GRANTS = 200_000
-"""Four times the largest agency. A server whose list never ends must not keep us busy for ever."""
 REASON_LENGTH = 200
 """Most characters of the reason that staff may give the owner for a proxy login."""
 
@@ -46,14 +40,6 @@ class CursorStale(Refusal):
     """The server no longer knows the place in the list that was asked for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How many of many grants were decided, and how many were not."""
-
-    done: int
-    not_done: int
-
-
 def load_agency(rp: RelyingParty) -> Agency:
     """Return the agency of the person who is signed in, and what the person's role allows.
 
@@ -62,7 +48,7 @@ def load_agency(rp: RelyingParty) -> Agency:
     return decoding.agency(_read(rp, "/api/agency").object)
 
 
-def load_grants(rp: RelyingParty, query: Query, *, limit: int = PAGE_SIZE) -> GrantPage:
+def load_grants(rp: RelyingParty, query: Query) -> GrantPage:
     """Return one page of the list of owners.
 
     :raises CursorStale: the page asked for cannot be found any more; the first one can.
@@ -72,27 +58,12 @@ def load_grants(rp: RelyingParty, query: Query, *, limit: int = PAGE_SIZE) -> Gr
         "q": query.text,
         "sort": query.sort.value,
         "cursor": query.cursor,
-        "limit": str(limit),
+        "limit": str(PAGE_SIZE),
     }
     answer = _read(rp, "/api/delegations", wanted)
     if answer.status == 400 and query.cursor:
         raise CursorStale
     return decoding.grant_page(answer.object)
-
-
-def load_all_grants(rp: RelyingParty, query: Query) -> Iterator[Grant]:
-    """Return the whole list, page by page.
-
-    :raises CursorStale: the list changed so much that it cannot be read on; it has to be asked for again.
-    """
-    cursor: str | None = ""
-    for _ in range(MOST_GRANTS // EXPORT_PAGE_SIZE):
-        page = load_grants(rp, query.page(cursor or ""), limit=EXPORT_PAGE_SIZE)
-        yield from page.grants
-        cursor = page.next_cursor
-        if not cursor:
-            return
-    raise ProviderUnavailable("the list of owners has no end")
 
 
 def get_latest_grant(rp: RelyingParty, user_id: int) -> Grant:
@@ -132,35 +103,6 @@ def decide(rp: RelyingParty, grant_id: UUID, decision: Decision) -> Grant:
     if answer.status == 403:
         raise RoleMayNot
     return decoding.grant(answer.object)
-
-
-def load_requests(rp: RelyingParty, grant_ids: Iterable[UUID]) -> tuple[Grant, ...]:
-    """Return those of the grants that still wait for an answer; the others are past asking."""
-    found = []
-    for grant_id in grant_ids:
-        with suppress(GrantUnknown):
-            found.append(get_grant(rp, grant_id))
-    return tuple(grant for grant in found if grant.state is GrantState.REQUESTED)
-
-
-def decide_many(rp: RelyingParty, grant_ids: Iterable[UUID], decision: Decision) -> Outcome:
-    """Carry out one decision about each of the grants, one after the other.
-
-    :raises RoleMayNot: the member's role does not allow it; then nothing was done.
-    """
-    done = not_done = 0
-    for grant_id in grant_ids:
-        try:
-            decide(rp, grant_id, decision)
-            done += 1
-        except (GrantMoved, GrantUnknown):
-            not_done += 1
-        except RoleMayNot:
-            # A role refuses the first already; later it is one request that this member may not answer.
-            if not done and not not_done:
-                raise
-            not_done += 1
-    return Outcome(done=done, not_done=not_done)
 
 
 def start_proxy_login(rp: RelyingParty, grant: Grant, *, audience: str, reason: str) -> ActAsTicket:

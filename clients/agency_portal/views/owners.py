@@ -41,17 +41,14 @@ class OwnerViews:
         except service.CursorStale:
             return redirect(list_url(query.page()))
         # Asked only where the page needs it: the ordinary list is one question to the server.
-        choosing = query.tab is Tab.REQUESTED and bool(page.grants)
-        agency = service.load_agency(self.rp) if choosing or page.counts.total == 0 else None
+        agency = service.load_agency(self.rp) if page.counts.total == 0 else None
         return render_template(
             "agency_portal/owners.html",
             query=query,
             page=page,
             agency=agency,
-            may_choose=choosing and agency is not None and agency.member.can_decide,
             tabs=tuple(Tab),
             list_url=list_url,
-            csv_url=url_for("owners_csv", **_arguments(query.page())),
         )
 
     def owner(self, user_id: int) -> ResponseReturnValue:
