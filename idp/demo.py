@@ -139,8 +139,8 @@ def load_cast(session: Session, settings: Settings, secrets: ClientSecrets) -> N
     register_clients(session, settings, secrets)
     password_hash = credentials.hash_password(PASSWORD)
     make_products(session)
-    agencies = {part: _make_agency(session, part, password_hash) for part in AGENCIES}
-    owners = {part: _make_owner(session, part, password_hash) for part in OWNERS}
+    agencies = {part: make_agency(session, part, password_hash) for part in AGENCIES}
+    owners = {part: make_owner(session, part, password_hash) for part in OWNERS}
     manager = _first_member(session, agencies[MIRAI])
     consents = {HANAKO: frozenset({READ, WRITE}), ICHIRO: frozenset({READ}), SETSUKO: frozenset({READ}),
                 TADASHI: frozenset({READ})}  # fmt: skip
@@ -200,7 +200,8 @@ def make_products(session: Session) -> None:
     session.flush()
 
 
-def _make_agency(session: Session, part: AgencyPart, password_hash: str) -> Agency:
+def make_agency(session: Session, part: AgencyPart, password_hash: str) -> Agency:
+    """Add an agency with its members, all with the same password."""
     now = clock.now()
     agency = Agency(
         id=credentials.new_id(), email=part.email, name=part.name, status=AgencyStatus.ACTIVE, created_at=now,
@@ -222,7 +223,8 @@ def _make_agency(session: Session, part: AgencyPart, password_hash: str) -> Agen
     return agency
 
 
-def _make_owner(session: Session, part: OwnerPart, password_hash: str) -> Account:
+def make_owner(session: Session, part: OwnerPart, password_hash: str) -> Account:
+    """Add an owner, who has claimed the units of their part that left the factory."""
     now = clock.now()
     account = _account(part.email, part.name, part.furigana, password_hash=password_hash, now=now)
     account.owner = OwnerProfile(
@@ -283,7 +285,7 @@ def load_large(
     session: Session, progress: Callable[[Iterable[int]], Iterable[int]], *, size: int = LARGE_SIZE
 ) -> None:
     """Add an agency with many owners, most of them active; ``progress`` wraps the batches to show a bar."""
-    agency = _make_agency(session, PPA, credentials.hash_password(PASSWORD))
+    agency = make_agency(session, PPA, credentials.hash_password(PASSWORD))
     decided_by = _first_member(session, agency).account_id
     batch = 2_000
     for start in progress(range(0, size, batch)):
