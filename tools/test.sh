@@ -7,5 +7,5 @@ cd "$(dirname "$0")/.."
 
 checks=0
 tools/check.sh || checks=$?
-.venv/bin/python -m pytest "$@" </dev/null || exit $?
+.venv/bin/python -m pytest -n 2 --dist loadgroup "$@" </dev/null || exit $?
 exit "$checks"
