@@ -11,7 +11,7 @@ from shutil import copyfile
 ROOT = Path(__file__).resolve().parent.parent
 KIT = ROOT / "clients" / "relying_party"
 COPIES = {
-    ROOT / "idp" / "static": (KIT / "static", ("club.css", "js/focus.mjs", "js/fold.mjs")),
+    ROOT / "idp" / "static": (KIT / "static", ("club.css", "club.svg", "js/focus.mjs", "js/fold.mjs")),
     ROOT / "templates" / "_macros": (KIT / "templates" / "_macros", ("forms.html", "parts.html")),
 }
 

@@ -111,8 +111,8 @@ def _run_day(system: System, serial_number: str, day: date, *, stored: float) ->
             use=use,
             charge=charge,
             discharge=discharge,
-            bought=max(-exchange, 0.0),
-            sold=max(exchange, 0.0),
+            bought=max(0.0, -exchange),
+            sold=max(0.0, exchange),
             stored=stored,
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -10,7 +10,7 @@ from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
 from clients.relying_party import ProviderUnavailable
-from clients.relying_party.clock import from_iso
+from clients.relying_party.clock import JST, from_iso
 
 
 class ServiceName(StrEnum):
@@ -90,7 +90,8 @@ class Permission:
     agency_name: str
     agency_email: str
     state: str
-    expires_at: datetime | None
+    last_day: date | None
+    """The last day, in Japan, on which it is good; None while nobody has approved it."""
 
 
 def read_profile(data: Mapping[str, Any]) -> Profile:
@@ -149,13 +150,20 @@ def read_permissions(data: Mapping[str, Any]) -> tuple[Permission, ...]:
                 agency_name=str(item["agency"]["name"]),
                 agency_email=str(item["agency"]["email"]),
                 state=str(item["state"]),
-                expires_at=from_iso(item["expires_at"]) if item["expires_at"] else None,
+                last_day=_last_day(item["expires_at"]),
             )
             for item in data["items"]
             if item["state"] in {"requested", "active", "suspended"}
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProviderUnavailable("delegations have another form") from error
+
+
+def _last_day(expires_at: str | None) -> date | None:
+    """Return the last day before an end, which is exclusive."""
+    if not expires_at:
+        return None
+    return (from_iso(expires_at) - timedelta(microseconds=1)).astimezone(JST).date()
 
 
 def _read_service(name: ServiceName, data: Mapping[str, Any]) -> Service:

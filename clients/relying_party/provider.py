@@ -1,8 +1,8 @@
 """The authorization server as a stranger knows it: discovery document and keys, checked and cached."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -18,9 +18,9 @@ from clients.relying_party.settings import RelyingPartySettings
 FRESH = timedelta(minutes=10)
 """How long a fetched document is used without asking again."""
 STALE = timedelta(hours=1)
-"""How long it is used when the server does not answer: an outage there need not become one here."""
+"""How long it is used while the server does not answer: an outage there need not become one here."""
 PAUSE = timedelta(seconds=10)
-"""Shortest time between two fetches because of an unknown key: forged tokens must not make us a flood."""
+"""Shortest time between two fetches: neither forged tokens nor an outage must make us a flood."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +37,29 @@ class Metadata:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Fetched(Generic[T]):
-    value: T
-    at: datetime
+class _Cache(Generic[T]):
+    """One document, fetched when it is too old, and kept while it cannot be fetched."""
+
+    def __init__(self, fetch: Callable[[], T]) -> None:
+        self._fetch = fetch
+        self._value: T | None = None
+        self._fetched_at = self._tried_at = datetime.min.replace(tzinfo=UTC)
+
+    def get(self, *, max_age: timedelta) -> T:
+        """Return the document, at most so old unless it cannot be had or was asked for a moment ago."""
+        now = clock.now()
+        known = self._value
+        if known is not None and (self._fetched_at > now - max_age or self._tried_at > now - PAUSE):
+            return known
+        self._tried_at = now
+        try:
+            self._value = fetched = self._fetch()
+        except ProviderUnavailable:
+            if known is None or self._fetched_at <= now - STALE:
+                raise
+            return known
+        self._fetched_at = now
+        return fetched
 
 
 class Provider:
@@ -50,8 +69,8 @@ class Provider:
         self._issuer = settings.issuer
         self._timeout = (settings.timeout_connect, settings.timeout_read)
         self._lock = Lock()
-        self._metadata: _Fetched[Metadata] | None = None
-        self._keys: _Fetched[KeySet] | None = None
+        self._metadata = _Cache(self._fetch_metadata)
+        self._keys = _Cache(self._fetch_keys)
 
     @property
     def metadata(self) -> Metadata:
@@ -60,7 +79,7 @@ class Provider:
         :raises ProviderUnavailable: the server does not answer, or not as this issuer.
         """
         with self._lock:
-            return self._load_metadata()
+            return self._metadata.get(max_age=FRESH)
 
     def find_keys(self, kid: str | None) -> list[Key]:
         """Return the keys with this id; all of them for a token without one (OIDC Core §10.1).
@@ -70,40 +89,14 @@ class Provider:
         :raises ProviderUnavailable: the server does not answer.
         """
         with self._lock:
-            fetched = self._load_keys(clock.now() - FRESH)
-            found = _matching(fetched.value, kid)
-            if not found:
-                fetched = self._load_keys(clock.now() - PAUSE)
-                found = _matching(fetched.value, kid)
-            return found
+            found = _matching(self._keys.get(max_age=FRESH), kid)
+            return found or _matching(self._keys.get(max_age=timedelta(0)), kid)
 
-    def _load_metadata(self) -> Metadata:
-        known = self._metadata
-        if known is not None and known.at > clock.now() - FRESH:
-            return known.value
-        try:
-            value = _parse_metadata(
-                self._fetch(f"{self._issuer}/.well-known/openid-configuration"), self._issuer
-            )
-        except ProviderUnavailable:
-            if known is None or known.at <= clock.now() - STALE:
-                raise
-            return known.value
-        self._metadata = _Fetched(value, clock.now())
-        return value
+    def _fetch_metadata(self) -> Metadata:
+        return _parse_metadata(self._fetch(f"{self._issuer}/.well-known/openid-configuration"), self._issuer)
 
-    def _load_keys(self, since: datetime) -> _Fetched[KeySet]:
-        known = self._keys
-        if known is not None and known.at > since:
-            return known
-        try:
-            keys = _parse_keys(self._fetch(self._load_metadata().jwks_uri))
-        except ProviderUnavailable:
-            if known is None or known.at <= clock.now() - STALE:
-                raise
-            return known
-        self._keys = _Fetched(keys, clock.now())
-        return self._keys
+    def _fetch_keys(self) -> KeySet:
+        return _parse_keys(self._fetch(self._metadata.get(max_age=FRESH).jwks_uri))
 
     def _fetch(self, url: str) -> Mapping[str, Any]:
         try:

@@ -12,6 +12,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc7523.assertion import private_key_jwt_sign
 from joserfc.jwk import ECKey
+from urllib3.exceptions import NewConnectionError
 
 from clients.relying_party import clock
 from clients.relying_party.errors import ExchangeRefused, ProviderUnavailable, TokenRefused
@@ -188,7 +189,7 @@ class TokenEndpoint:
         except requests.ConnectionError as error:
             # ConnectTimeout is both; a read timeout is a Timeout alone and says nothing about what the server
             # did.
-            raise (NeverSent if _was_never_sent(error) else ProviderUnavailable)(
+            raise (NeverSent if was_never_sent(error) else ProviderUnavailable)(
                 "no token response"
             ) from error
         except (requests.RequestException, ValueError) as error:
@@ -196,11 +197,12 @@ class TokenEndpoint:
         return dict(token)
 
 
-def _was_never_sent(error: requests.ConnectionError) -> bool:
+def was_never_sent(error: requests.ConnectionError) -> bool:
+    """Tell whether a failed request cannot have reached the server."""
     if isinstance(error, requests.ConnectTimeout):
         return True
     cause = error.args[0] if error.args else None
-    return type(getattr(cause, "reason", None)).__name__ == "NewConnectionError"
+    return isinstance(getattr(cause, "reason", None), NewConnectionError)
 
 
 def _key_text(text: str) -> Any:

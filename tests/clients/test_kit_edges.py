@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import responses
+import time_machine
 from flask import Flask
 from sqlalchemy.pool import QueuePool
 
@@ -231,3 +233,24 @@ def test_a_secret_in_a_log_line_is_hidden() -> None:
     assert json.dumps(hide_secrets(None, "info", dict(line))) == json.dumps(
         line | {"access_token": "(hidden)"}
     )
+
+
+def test_an_outage_of_the_server_is_bridged_for_an_hour_and_not_hammered(tmp_path: Path) -> None:
+    names = ("authorization", "token", "userinfo", "end_session")
+    genuine = {f"{name}_endpoint": f"{ISSUER}/oauth/{name}" for name in names}
+    genuine |= {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/oauth/jwks"}
+    address = f"{ISSUER}/.well-known/openid-configuration"
+    provider = Provider(mypage_settings(tmp_path / "m.sqlite3"))
+    with time_machine.travel("2026-11-24T03:00:00+00:00", tick=False) as traveller:
+        with responses.RequestsMock() as mock:
+            mock.get(address, json=genuine)
+            assert provider.metadata.jwks_uri
+        traveller.shift(1800)
+        with responses.RequestsMock() as mock:
+            down = mock.get(address, body=requests.ConnectionError("down"))
+            for _ in range(5):
+                assert provider.metadata.jwks_uri
+            assert down.call_count == 1
+            traveller.shift(1801)
+            with pytest.raises(ProviderUnavailable):
+                _ = provider.metadata

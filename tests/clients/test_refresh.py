@@ -1,5 +1,6 @@
 """A rotating refresh token is used once, however many requests need it at the same moment."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
@@ -19,6 +20,7 @@ from clients.mypage.app import create_app
 from clients.relying_party.clock import now
 from clients.relying_party.credentials import digest
 from clients.relying_party.sessions import SessionStore
+from clients.relying_party.token_endpoint import was_never_sent
 from tests.clients.mypage_stage import Browser, mypage_settings
 from tests.clients.played_server import MYPAGE, PlayedServer, at_hash, sign
 
@@ -124,6 +126,26 @@ def test_a_token_that_never_reached_the_server_is_used_again(
     server.token_error = None
     assert browser.open("/home").status_code == 200
     assert server.refresh_tokens_used == ["refresh-0"]
+
+
+def test_a_refused_connection_is_known_to_have_sent_nothing() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+        with pytest.raises(requests.ConnectionError) as refused:
+            requests.post(address, timeout=5)
+    assert was_never_sent(refused.value)
+    assert was_never_sent(requests.ConnectTimeout())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            server.accept()[0].close()
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(hang_up)
+            with pytest.raises(requests.ConnectionError) as cut:
+                requests.post(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=5)
+    assert not was_never_sent(cut.value)
 
 
 def test_a_token_of_which_nobody_knows_is_not_used_again(
