@@ -165,7 +165,9 @@ prepare_venv() { # lock name
     # The tools are resolved against the runtime's lock, so they only add to what is there.
     rm -f .venv/complete-*
   else
-    [ ! -d .venv ] || rm -f .venv/complete-*
+    # A link would have its target emptied, which may be somebody else's.
+    if [ -L .venv ]; then rm .venv; fi
+    rm -f .venv/complete-*
     log=$(mktemp)
     make_venv
     rm -f "$log"
