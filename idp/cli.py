@@ -68,6 +68,14 @@ def _database() -> Database:
     return Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
 
 
+def _migrated_database() -> Database:
+    database = _database()
+    if not runner.is_up_to_date(database.engine):
+        raise click.ClickException("The database is not up to date. Run `idp db upgrade` first.")
+    database.engine.dispose()  # no connection may be shared with the processes that are forked from here
+    return database
+
+
 @cli.command()
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address and port.")
 @click.option("--workers", default=2, show_default=True, help="Worker processes.")
@@ -78,15 +86,20 @@ def serve(bind: str, workers: int, threads: int) -> None:
 
     from idp.app import create_app
 
-    configure_logging(as_json=not _settings().is_development)
-    app = create_app()
+    settings, database = _settings(), _migrated_database()
+    configure_logging(as_json=not settings.is_development)
+    app = create_app(settings, database)
+    shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat must not wait for a disk
+    chosen = {
+        "bind": bind, "workers": workers, "threads": threads, "graceful_timeout": 10, "loglevel": "warning",
+        "proc_name": "idp", "control_socket_disable": True,
+        **({"worker_tmp_dir": str(shared_memory)} if shared_memory.is_dir() else {}),
+    }  # fmt: skip
 
     class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         def load_config(self) -> None:
-            for name, value in (("bind", bind), ("workers", workers), ("threads", threads),
-                                ("control_socket_disable", True), ("proc_name", "idp")):  # fmt: skip
-                if name in self.cfg.settings:
-                    self.cfg.set(name, value)
+            for name, value in chosen.items():
+                self.cfg.set(name, value)
 
         def load(self) -> Any:
             return app
@@ -97,7 +110,7 @@ def serve(bind: str, workers: int, threads: int) -> None:
 @cli.command()
 def worker() -> None:
     """Deliver mails and logout calls, and let requests lapse and terms end, until stopped."""
-    settings, database = _settings(), _database()
+    settings, database = _settings(), _migrated_database()
     configure_logging(as_json=not settings.is_development)
     deliverers = {
         Topic.BACKCHANNEL_LOGOUT: logout_deliverer(database, settings),

@@ -183,7 +183,8 @@ class Processes:
                 "Run the demo from the project's folder."
             )
         environment, ports = self.folder.environment(self.ports), self.ports
-        self._gunicorn("idp", "idp.app:create_app()", ports.idp, environment["idp"])
+        serve = [sys.executable, "-m", "idp", "serve", "--bind", f"127.0.0.1:{ports.idp}"]
+        self._spawn("idp", serve, environment["idp"])
         self._gunicorn("mypage", "clients.mypage.app:create_app()", ports.mypage, environment["mypage"])
         self._gunicorn(
             "portal", "clients.agency_portal.app:create_app()", ports.portal, environment["portal"]
@@ -227,7 +228,7 @@ class Processes:
     def _gunicorn(self, name: str, application: str, port: int, environment: Mapping[str, str]) -> None:
         command = [
             sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--workers", "2",
-            "--threads", "4", "--preload", "--graceful-timeout", "5", "--log-level", "warning",
+            "--threads", "4", "--preload", "--graceful-timeout", "10", "--log-level", "warning",
             "--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else str(self.folder.path),  # noqa: S108
             "--no-control-socket",
         ]  # fmt: skip

@@ -44,6 +44,8 @@ class Authority:
     grant: Grant
     member: Member
     staff_session_id: uuid.UUID
+    client_id: str
+    """The agency's client that asks."""
     scope: frozenset[str]
 
 
@@ -83,7 +85,7 @@ def authority_for(
         now=now,
     )
     if isinstance(decision, Allowed) and grant is not None and member is not None and claim is not None:
-        return Authority(grant, member, claim.staff_session_id, decision.scope)
+        return Authority(grant, member, claim.staff_session_id, client.client_id, decision.scope)
     assert isinstance(decision, ExchangeRefusal)  # noqa: S101 - the rule allows only with grant and actor
     return NoAuthority(
         decision,
@@ -94,16 +96,21 @@ def authority_for(
 
 
 def session_authority(
-    session: Session, act_as: ActAsSession, *, audience: AudienceFacts | None, now: datetime, idle: timedelta
+    session: Session,
+    act_as: ActAsSession,
+    *,
+    client: ClientFacts,
+    audience: AudienceFacts | None,
+    now: datetime,
+    idle: timedelta,
 ) -> Authority | NoAuthority:
     """Ask the same question for a proxy login that runs already: all of it must still be true."""
     claim = ActorClaim(
         account_id=act_as.member.account_id,
         staff_session_id=act_as.staff_session_id,
-        token_client_id=act_as.audience,
+        token_client_id=act_as.client_id,
         token_may_act=True,
     )
-    client = ClientFacts(act_as.audience, may_act=True, audiences=frozenset({act_as.audience}))
     return authority_for(
         session, claim, client=client, grant_id=act_as.grant_id, audience=audience,
         scope=frozenset(act_as.scope.split()), now=now, idle=idle,

@@ -74,6 +74,8 @@ class ActAsSession(Base):
     member_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("members.id"), index=True)
     staff_session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("browser_sessions.id"), index=True)
     """The staff member's own sign-in; the proxy login ends with it."""
+    client_id: Mapped[str]
+    """The agency's client that exchanged for it."""
     audience: Mapped[str]
     """client_id of the relying party."""
     kind: Mapped[str]
@@ -98,6 +100,8 @@ class ActAsTicket(Base):
     grant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delegation_grants.id"))
     member_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("members.id"))
     staff_session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("browser_sessions.id"))
+    client_id: Mapped[str]
+    """The agency's client that asked for it."""
     audience: Mapped[str]
     scope: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")

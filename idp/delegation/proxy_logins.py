@@ -45,7 +45,7 @@ def mint_ticket(
     session.add(
         ActAsTicket(
             digest=credentials.digest(secret), grant_id=authority.grant.id, member_id=authority.member.id,
-            staff_session_id=authority.staff_session_id, audience=audience,
+            staff_session_id=authority.staff_session_id, client_id=authority.client_id, audience=audience,
             scope=" ".join(sorted(authority.scope)), reason=reason[:REASON_LENGTH], created_at=now,
             expires_at=now + life,
         )
@@ -53,26 +53,29 @@ def mint_ticket(
     return secret
 
 
+def find_ticket(session: Session, secret: str) -> ActAsTicket | None:
+    """Return the ticket that a secret belongs to, whatever has become of it."""
+    return session.get(ActAsTicket, credentials.digest(secret))
+
+
 def redeem_ticket(
     session: Session,
-    ticket_secret: str,
+    ticket: ActAsTicket,
     *,
-    sign_in: BrowserSession | None,
+    sign_in: BrowserSession,
+    client: ClientFacts,
     audience: AudienceFacts,
     app_name: str,
     lifetimes: Lifetimes,
 ) -> ActAsSession:
     """Turn a ticket into a running proxy login, once, in the very browser it was made for.
 
-    :raises TicketUnusable: unknown, over, used, of another sign-in session or relying party, or what
-        allowed it is no longer true.
+    :raises TicketUnusable: over, used, of another sign-in session or relying party, or what allowed it is
+        no longer true.
     """
     now = clock.now()
-    ticket = session.get(ActAsTicket, credentials.digest(ticket_secret))
     if (
-        ticket is None
-        or sign_in is None
-        or ticket.staff_session_id != sign_in.id
+        ticket.staff_session_id != sign_in.id
         or ticket.audience != audience.client_id
         or ticket.used_at is not None
         or now >= ticket.expires_at
@@ -80,10 +83,9 @@ def redeem_ticket(
         raise TicketUnusable
     authority = authority_for(
         session,
-        ActorClaim(sign_in.account_id, sign_in.id, audience.client_id, token_may_act=True),
-        client=ClientFacts(audience.client_id, may_act=True, audiences=frozenset({audience.client_id})),
-        grant_id=ticket.grant_id, audience=audience, scope=frozenset(ticket.scope.split()), now=now,
-        idle=lifetimes.idle,
+        ActorClaim(sign_in.account_id, sign_in.id, client.client_id, token_may_act=True),
+        client=client, grant_id=ticket.grant_id, audience=audience, scope=frozenset(ticket.scope.split()),
+        now=now, idle=lifetimes.idle,
     )  # fmt: skip
     if isinstance(authority, NoAuthority) or authority.member.id != ticket.member_id:
         raise TicketUnusable
@@ -91,8 +93,9 @@ def redeem_ticket(
         update(ActAsTicket)
         .where(ActAsTicket.digest == ticket.digest, ActAsTicket.used_at.is_(None))
         .values(used_at=now)
-    )
-    if not isinstance(used, CursorResult) or used.rowcount != 1:
+        .returning(ActAsTicket.digest)
+    ).first()
+    if used is None:
         raise TicketUnusable
     return start_session(
         session, authority, audience=audience.client_id, app_name=app_name, kind=SessionKind.BROWSER,
@@ -115,7 +118,8 @@ def start_session(
     ends = min(now + life, grant.expires_at or now)
     act_as = ActAsSession(
         id=credentials.new_id(), grant_id=grant.id, member_id=authority.member.id,
-        staff_session_id=authority.staff_session_id, audience=audience, kind=kind,
+        staff_session_id=authority.staff_session_id, client_id=authority.client_id, audience=audience,
+        kind=kind,
         scope=" ".join(sorted(authority.scope)), reason=reason[:REASON_LENGTH],
         address=request_origin().address or "", started_at=now, expires_at=ends,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from idp.db import Base
@@ -36,3 +37,10 @@ def differences(engine: Engine) -> list[object]:
 
     with engine.connect() as connection:
         return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+
+
+def is_up_to_date(engine: Engine) -> bool:
+    """Tell whether every migration has been run."""
+    with engine.connect() as connection:
+        head = ScriptDirectory.from_config(_config(connection)).get_current_head()
+        return MigrationContext.configure(connection).get_current_revision() == head

@@ -28,7 +28,7 @@ from idp.oauth.authorization_request import (
     check_request,
 )
 from idp.oauth.clients import find_client
-from idp.oauth.issuing import audience_facts, live_act_as
+from idp.oauth.issuing import audience_facts, client_facts, live_act_as
 from idp.oauth.journey import Step, Visitor, next_step
 from idp.oauth.models import AuthorizationCode, AuthorizationRequest, Client, SignInPage, TokenFamily
 from idp.oauth.parameters import Parameters, ParametersRefused
@@ -221,9 +221,13 @@ def _proxy_login(
             timedelta(seconds=settings.act_as_session_lifetime),
             timedelta(seconds=settings.session_idle),
         )
+        ticket = proxy_logins.find_ticket(session, asked.ticket)
+        actor_client = find_client(session, ticket.client_id) if ticket else None
+        if ticket is None or actor_client is None:
+            raise TicketUnusable
         return proxy_logins.redeem_ticket(
-            session, asked.ticket, sign_in=sign_in, audience=audience_facts(client),
-            app_name=client.client_name, lifetimes=lifetimes,
+            session, ticket, sign_in=sign_in, client=client_facts(actor_client),
+            audience=audience_facts(client), app_name=client.client_name, lifetimes=lifetimes,
         )  # fmt: skip
     hint = asked.id_token_hint or {}
     act_as = live_act_as(session, uuid.UUID(hint["sid"]), settings=settings)

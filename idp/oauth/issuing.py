@@ -15,11 +15,23 @@ from idp.credentials import SecretKind
 from idp.delegation import proxy_logins
 from idp.delegation.authority import NoAuthority, session_authority
 from idp.delegation.models import ActAsSession
-from idp.delegation.rules import AudienceFacts
-from idp.oauth.clients import REFRESH_TOKEN, find_client
+from idp.delegation.rules import AudienceFacts, ClientFacts
+from idp.oauth.clients import REFRESH_TOKEN, TOKEN_EXCHANGE, find_client
 from idp.oauth.models import Client, ClientStatus, RefreshToken, TokenFamily
 from idp.oauth.tokens import ActClaim, Mint, Subject, mint_access_token, mint_id_token
 from idp.settings import Settings
+
+
+def client_facts(client: Client) -> ClientFacts:
+    """Return what delegation needs to know of a client that asks to act."""
+    return ClientFacts(
+        client.client_id,
+        may_act=client.is_confidential
+        and client.status == ClientStatus.ACTIVE
+        and TOKEN_EXCHANGE in client.grant_types
+        and bool(client.act_as_audiences),
+        audiences=frozenset(client.act_as_audiences),
+    )
 
 
 def audience_facts(client: Client) -> AudienceFacts:
@@ -59,11 +71,12 @@ def live_act_as(session: Session, sid: uuid.UUID, *, settings: Settings) -> ActA
     """Return the proxy login if all of what allowed it is still true, else None."""
     now = clock.now()
     act_as = proxy_logins.find_live_session(session, sid, now)
+    client = find_client(session, act_as.client_id) if act_as else None
     audience = find_client(session, act_as.audience) if act_as else None
-    if act_as is None or audience is None:
+    if act_as is None or client is None or audience is None:
         return None
     answer = session_authority(
-        session, act_as, audience=audience_facts(audience), now=now,
+        session, act_as, client=client_facts(client), audience=audience_facts(audience), now=now,
         idle=timedelta(seconds=settings.session_idle),
     )  # fmt: skip
     return None if isinstance(answer, NoAuthority) else act_as

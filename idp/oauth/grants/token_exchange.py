@@ -21,9 +21,9 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation import proxy_logins
 from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for
-from idp.delegation.rules import ClientFacts, ExchangeRefusal, SessionKind
+from idp.delegation.rules import ExchangeRefusal, SessionKind
 from idp.oauth.clients import find_client
-from idp.oauth.issuing import act_claim, audience_facts, standing_of
+from idp.oauth.issuing import act_claim, audience_facts, client_facts, standing_of
 from idp.oauth.models import Client, TokenFamily
 from idp.oauth.parameters import Parameters
 from idp.oauth.server import Grant
@@ -86,7 +86,7 @@ class TokenExchangeGrant(Grant):
         session, settings = self.server.session, self.server.mint.settings
         audience = find_client(session, asked.audience)
         answer = authority_for(
-            session, asked.claim, client=_client_facts(client), grant_id=asked.grant_id,
+            session, asked.claim, client=client_facts(client), grant_id=asked.grant_id,
             audience=audience_facts(audience) if audience else None, scope=asked.scope, now=clock.now(),
             idle=timedelta(seconds=settings.session_idle),
         )  # fmt: skip
@@ -180,14 +180,6 @@ class TokenExchangeGrant(Grant):
             claims.client_id,
             token_may_act=ACT_AS in claims.scope and not claims.has_act,
         )
-
-
-def _client_facts(client: Client) -> ClientFacts:
-    return ClientFacts(
-        client.client_id,
-        may_act=client.is_confidential and bool(client.act_as_audiences),
-        audiences=frozenset(client.act_as_audiences),
-    )
 
 
 def _uuid(text: str) -> uuid.UUID | None:
