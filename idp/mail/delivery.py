@@ -132,7 +132,7 @@ def find_due(
     statement = (
         select(OutboxItem.id, OutboxItem.topic, OutboxItem.recipient)
         .where(_is_due(now, attempts), OutboxItem.topic.in_(sorted(topics)))
-        .order_by(OutboxItem.next_attempt_at)
+        .order_by(OutboxItem.next_attempt_at, OutboxItem.id)  # one order for all workers: no deadlock
         .limit(most)
     )
     for lane in full:

@@ -60,9 +60,9 @@ class _Payload(TypedDict):
 class Renderer:
     """Renders mails with the brand and the contact block of the settings; safe to share between threads."""
 
-    def __init__(self, settings: Settings, *, folder: Path | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        mails = (folder or templates_folder()) / "mail"
+        mails = templates_folder() / "mail"
         self._environment = Environment(
             loader=FileSystemLoader(mails),
             autoescape=select_autoescape(enabled_extensions=("html",), default=False),
@@ -115,9 +115,9 @@ class Renderer:
         message["Date"] = delivery.created_at.astimezone(clock.JST)
         message["Message-ID"] = f"<{delivery.id}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no holiday notice answers it
-        message["Content-Language"] = "ja"
         message.set_content(text, cte="base64")
         message.add_alternative(html, subtype="html", cte="base64")
+        message["Content-Language"] = "ja"  # last: set_content clears every Content header
         message.set_boundary(f"=_{delivery.id.hex}")
         return message
 

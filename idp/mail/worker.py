@@ -32,10 +32,10 @@ from idp.unit_of_work import unit_of_work
 POLL_SECONDS = 0.3
 """How long an idle worker waits before it looks again."""
 
-THREADS = 12
+THREADS = 24
 MAILS_AT_ONCE = 4
 CALLS_AT_ONCE = 2
-"""Calls to one relying party at the same time."""
+"""Calls to one relying party at the same time, so that only ten slow ones together could hold up the rest."""
 
 CANDIDATES = 50
 SETTLE_TRIES = 5

@@ -172,6 +172,7 @@ def test_the_headers_name_the_club_and_keep_holiday_notices_away(
     assert str(mail["From"]) == "ニチコンオーナーズ倶楽部 <account-noreply@club.example>"
     assert mail["To"] == OWNER.email
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Content-Language"] == "ja"
     assert mail["Date"].datetime == delivery.created_at.replace(microsecond=0)
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
 

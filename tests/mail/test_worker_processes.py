@@ -27,7 +27,7 @@ def worker_process(database_url: str, port: int) -> Iterator[subprocess.Popen[by
     """Run a worker as a process; it is asked to stop at the end, and must do so. Its log is its output."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.mail.worker_process", database_url, "localhost", str(port)], cwd=ROOT,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE, bufsize=0,
     ) as process:  # fmt: skip
         try:
             yield process
@@ -93,9 +93,12 @@ def test_two_workers_deliver_200_mails_once_each(
     database: Database, database_url: str, post_office: PostOffice
 ) -> None:
     addresses = [f"owner{number}@example.jp" for number in range(200)]
-    post(database, *(a_link(address) for address in addresses))
     port = post_office.port
     with worker_process(database_url, port) as one, worker_process(database_url, port) as other:
+        for worker in (one, other):
+            assert worker.stdout is not None
+            assert b"worker_started" in worker.stdout.readline()
+        post(database, *(a_link(address) for address in addresses))
         until(lambda: all(row.done_at for row in rows(database)), seconds=60)
         shares = [delivered_by(worker) for worker in (one, other)]
     assert sum(shares) == 200
