@@ -10,7 +10,8 @@ from idp.accounts.models import Account, Agency, Member, one_of
 from idp.db import Base
 from idp.delegation.rules import GrantState, SessionEnd, SessionKind
 
-_OPEN = text("state IN ('requested', 'active', 'suspended')")
+OPEN = text("state IN ('requested', 'active', 'suspended')")
+ENDED = text("state NOT IN ('requested', 'active', 'suspended')")
 
 
 class Grant(Base):
@@ -24,9 +25,14 @@ class Grant(Base):
     __table_args__ = (
         CheckConstraint(one_of("state", GrantState), name="state"),
         CheckConstraint("(state IN ('active', 'suspended')) <= (expires_at IS NOT NULL)", name="term_begun"),
-        Index("uq_delegation_grants_open", "owner_id", "agency_id", unique=True, sqlite_where=_OPEN,
-              postgresql_where=_OPEN),
+        Index("uq_delegation_grants_open", "owner_id", "agency_id", unique=True, sqlite_where=OPEN,
+              postgresql_where=OPEN),
         Index("ix_delegation_grants_agency_state_requested_at", "agency_id", "state", "requested_at", "id"),
+        # 登録ユーザー一覧 shows those that stand, or those that have ended, in the order of the requests.
+        Index("ix_delegation_grants_agency_open", "agency_id", "requested_at", "id", sqlite_where=OPEN,
+              postgresql_where=OPEN),
+        Index("ix_delegation_grants_agency_ended", "agency_id", "requested_at", "id", sqlite_where=ENDED,
+              postgresql_where=ENDED),
     )  # fmt: skip
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -231,6 +231,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("delegation_grants", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_delegation_grants_agency_ended",
+            ["agency_id", "requested_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state NOT IN ('requested', 'active', 'suspended')"),
+            postgresql_where=sa.text("state NOT IN ('requested', 'active', 'suspended')"),
+        )
+        batch_op.create_index(
+            "ix_delegation_grants_agency_open",
+            ["agency_id", "requested_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
+            postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
+        )
+        batch_op.create_index(
             "ix_delegation_grants_agency_state_requested_at",
             ["agency_id", "state", "requested_at", "id"],
             unique=False,
@@ -501,6 +515,16 @@ def downgrade() -> None:
         )
         batch_op.drop_index(batch_op.f("ix_delegation_grants_owner_id"))
         batch_op.drop_index("ix_delegation_grants_agency_state_requested_at")
+        batch_op.drop_index(
+            "ix_delegation_grants_agency_open",
+            sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
+            postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
+        )
+        batch_op.drop_index(
+            "ix_delegation_grants_agency_ended",
+            sqlite_where=sa.text("state NOT IN ('requested', 'active', 'suspended')"),
+            postgresql_where=sa.text("state NOT IN ('requested', 'active', 'suspended')"),
+        )
 
     op.drop_table("delegation_grants")
     with op.batch_alter_table("browser_sessions", schema=None) as batch_op:
