@@ -42,7 +42,8 @@ class ProductForm(ClubForm):
         _l("設置場所郵便番号"), fold_digits, validators=[Needed(), POSTAL_CODE_SHAPE]
     )
     services = SelectMultipleField(
-        _l("加入するサービス"), choices=[choice(service.value, name) for service, name in SERVICE_NAMES.items()],
+        _l("加入するサービス"),
+        choices=[choice(service.value, name) for service, name in SERVICE_NAMES.items()],
         option_widget=CheckboxInput(), widget=ListWidget(prefix_label=False),
     )  # fmt: skip
 
