@@ -8,7 +8,7 @@ from flask import Flask, Response, g, make_response, redirect, render_template, 
 from flask_babel import Babel, get_locale
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import StrictUndefined
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -182,6 +182,8 @@ def _register_errors(app: Flask) -> None:
     def _http(error: HTTPException) -> BaseResponse:
         if error.code is None or error.code < 400:
             return error.get_response()
+        if isinstance(error, SecurityError):  # a Host that is not ours: no page of ours can be built for it
+            return make_response("Bad Request: unknown host\n", 400, {"Content-Type": "text/plain"})
         if request.path.startswith((API, *TOKEN_STYLE)):
             answer: BaseResponse = problem(error.code, error.name)
         else:
