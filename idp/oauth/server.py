@@ -11,7 +11,7 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, InvalidRequestError, OAuth2Request
 from authlib.oauth2.rfc6749.errors import UnauthorizedClientError, UnsupportedGrantTypeError
@@ -169,7 +169,7 @@ def _check_one_method(request: ProtocolRequest) -> None:
 
 
 def _readable_basic(header: str) -> str:
-    """Return the header for Authlib: client id and secret are form-decoded here and re-encoded plainly."""
+    """Return the header as Authlib reads it: form-encoded by the client, percent-encoded for Authlib."""
     from base64 import b64encode
 
     match = _BASIC.match(header.strip())
@@ -180,7 +180,7 @@ def _readable_basic(header: str) -> str:
     name, colon, secret = text.partition(":")
     if not colon or "\0" in text:
         raise _ClientNotAuthenticated
-    plain = f"{unquote_plus(name)}:{unquote_plus(secret)}"
+    plain = f"{quote(unquote_plus(name), safe='')}:{quote(unquote_plus(secret), safe='')}"
     return "Basic " + b64encode(plain.encode()).decode()
 
 
