@@ -1,3 +1,3 @@
 """What every test has: the guards of tests/guards.py."""
 
-pytest_plugins = ["tests.guards"]
+pytest_plugins = ["tests.guards", "tests.fixtures"]

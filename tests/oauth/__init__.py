@@ -1,0 +1,1 @@
+"""Tests of the oauth slice, endpoint by endpoint, over HTTP; pure parts are tested without it."""

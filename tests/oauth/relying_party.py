@@ -1,0 +1,322 @@
+"""Relying parties that do everything right, but for what a test tells them to do otherwise.
+
+``rp.authorize(code_challenge=None).expect_error("invalid_request")``: None leaves a parameter out, a list
+sends it several times, anything else replaces the right value.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, quote_plus, urlencode, urlsplit
+
+from werkzeug.test import TestResponse
+
+from idp import credentials
+from idp.demo import HANAKO, MemberPart, OwnerPart
+from idp.oauth.clients import TOKEN_EXCHANGE
+from tests.accounts.visitor import Visitor
+from tests.clients_of_the_world import MYAPP_SECRET, RADIO_SECRET, SHOP_SECRET
+from tests.oauth.assertions import ASSERTION_TYPE, claims_of, client_assertion
+from tests.world import MANAGER, World
+
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+GRANT_TOKEN = "urn:ownersclub:params:oauth:token-type:delegation-grant"
+TICKET = "urn:ownersclub:params:oauth:token-type:act-as-ticket"
+FORM = "application/x-www-form-urlencoded"
+VERIFIER = "the-verifier-of-a-test-is-long-enough-to-be-one"
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+
+
+def pairs(parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is sent: nothing for None, each of a list, and everything else once."""
+    return [
+        (name, str(one))
+        for name, value in parameters.items()
+        if value is not None
+        for one in (value if isinstance(value, list) else [value])
+    ]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A good token response."""
+
+    access_token: str
+    id_token: str | None
+    refresh_token: str | None
+    scope: frozenset[str]
+    body: dict[str, Any] = field(repr=False)
+
+    @property
+    def hint(self) -> str:
+        """The ID token, where there is sure to be one."""
+        assert self.id_token is not None
+        return self.id_token
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """What the ID token says."""
+        return claims_of(self.hint)
+
+    @property
+    def access_claims(self) -> dict[str, Any]:
+        """What the access token says."""
+        return claims_of(self.access_token)
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """What the token endpoint answered."""
+
+    response: TestResponse
+    received: list[str]
+
+    def tokens(self) -> Tokens:
+        """Expect success and return the tokens."""
+        assert self.response.status_code == 200, self.response.text
+        body = self.response.get_json()
+        self._check_headers()
+        for name in ("access_token", "id_token", "refresh_token"):
+            self.received.extend([body[name]] if name in body else [])
+        scope = frozenset(body["scope"].split())
+        return Tokens(
+            body["access_token"], body.get("id_token"), body.get("refresh_token"), scope=scope, body=body
+        )
+
+    def expect_error(self, error: str, *, status: int | None = None) -> "TokenAnswer":
+        """Expect a refusal in the form of RFC 6749 §5.2, and nothing that could be used."""
+        body = self.response.get_json()
+        assert self.response.status_code == (status or (401 if error == "invalid_client" else 400)), body
+        assert body.pop("error") == error, self.response.text
+        assert set(body) <= {"error_description", "error_uri"}
+        assert body.get("error_description", "").isascii()
+        if self.response.status_code == 401:
+            assert self.response.headers["WWW-Authenticate"].startswith("Basic ")
+        self._check_headers()
+        return self
+
+    def _check_headers(self) -> None:
+        assert self.response.content_type == "application/json"
+        assert self.response.headers["Cache-Control"] == "no-store"
+        assert self.response.headers["Pragma"] == "no-cache"
+
+    @property
+    def face(self) -> tuple[int, bytes, list[tuple[str, str]]]:
+        """Everything that an observer can compare: status, body, headers but for the request's own id."""
+        headers = [pair for pair in self.response.headers if pair[0] not in {"X-Request-Id", "Date"}]
+        return self.response.status_code, self.response.data, sorted(headers)
+
+
+@dataclass(frozen=True)
+class AuthorizationAnswer:
+    """What the authorization endpoint answered."""
+
+    response: TestResponse
+    party: "RelyingParty"
+    sent: dict[str, Any]
+
+    @property
+    def location(self) -> str:
+        """Where the browser is sent."""
+        return self.response.headers.get("Location", "")
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What comes back to the client; no name may stand twice."""
+        query = parse_qsl(urlsplit(self.location).query, keep_blank_values=True, strict_parsing=True)
+        assert len(query) == len(dict(query)), self.location
+        return dict(query)
+
+    def expect_code(self) -> str:
+        """Expect success (RFC 6749 §4.1.2) and return the code."""
+        answer = self._expect_redirect()
+        assert "error" not in answer, answer
+        self.party.received.append(answer["code"])
+        return answer["code"]
+
+    def expect_error(self, error: str) -> "AuthorizationAnswer":
+        """Expect a refusal sent to the client (RFC 6749 §4.1.2.1): no code, state and ``iss`` in it."""
+        answer = self._expect_redirect()
+        assert answer.get("error") == error, answer
+        assert "code" not in answer
+        assert answer.get("error_description", "").isascii()
+        return self
+
+    def expect_page(self) -> "AuthorizationAnswer":
+        """Expect an error page of this server and no redirect, because there is nobody to trust."""
+        assert self.response.status_code == 400, self.response.text
+        assert "Location" not in self.response.headers
+        assert self.response.mimetype == "text/html"
+        return self
+
+    def expect_sign_in(self) -> str:
+        """Expect the sign-in page and return its address."""
+        assert self.response.status_code == 303, self.response.text
+        parts = urlsplit(self.location)
+        assert parts.netloc in {"", urlsplit(self.party.world.settings.issuer).netloc}
+        assert parts.path in {"/sign-in", "/store/linkaccounts"}
+        return f"{parts.path}?{parts.query}"
+
+    def _expect_redirect(self) -> dict[str, str]:
+        assert self.response.status_code == 303, self.response.text
+        asked = self.sent.get("redirect_uri") or self.party.redirect_uri
+        begun, _, registered = str(asked).partition("?")
+        assert self.location.startswith(f"{begun}?{registered}"), self.location
+        assert urlsplit(self.location).fragment == ""
+        answer = self.parameters
+        assert answer["iss"] == self.party.world.settings.issuer
+        state = self.sent.get("state")
+        assert answer.get("state") == (None if isinstance(state, list) else state)
+        return answer
+
+
+@dataclass
+class RelyingParty:
+    """One registered client."""
+
+    world: World
+    client_id: str
+    redirect_uri: str
+    scope: str
+    method: str
+    secret: str = ""
+    key: dict[str, Any] = field(default_factory=dict)
+    received: list[str] = field(default_factory=list)
+    """Every secret that the server handed to any party of this test."""
+
+    # --- the authorization endpoint -----------------------------------------------------------------------
+
+    def request(self, **deviation: Any) -> dict[str, Any]:
+        """Return the parameters of an authorization request."""
+        return {
+            "response_type": "code", "client_id": self.client_id, "redirect_uri": self.redirect_uri,
+            "scope": self.scope, "state": "S 1/äé+あ&=", "nonce": "N1", "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256", **deviation,
+        }  # fmt: skip
+
+    def authorize(
+        self, browser: Visitor | None = None, *, method: str = "GET", **deviation: Any
+    ) -> AuthorizationAnswer:
+        """Send a browser (by default one in which nobody is signed in) to the authorization endpoint."""
+        sent, browser = self.request(**deviation), browser or self.world.browser()
+        encoded = urlencode(pairs(sent))
+        if method == "POST":
+            response = browser.client.post(
+                "/oauth/authorize", base_url=browser.settings.issuer, data=encoded, content_type=FORM
+            )
+        else:
+            response = browser.get(f"/oauth/authorize?{encoded}")
+        return AuthorizationAnswer(response, self, sent)
+
+    def resume(self, browser: Visitor, path: str, **deviation: Any) -> AuthorizationAnswer:
+        """Follow the way back from the sign-in page at this address to the stored request."""
+        target = parse_qs(urlsplit(path).query)["next"][0]
+        return AuthorizationAnswer(browser.get(target), self, self.request(**deviation))
+
+    # --- the token endpoint -------------------------------------------------------------------------------
+
+    def token(
+        self, parameters: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, query: str = "",
+        **deviation: Any,
+    ) -> TokenAnswer:  # fmt: skip
+        """Post to the token endpoint, authenticated as registered unless the deviation says otherwise."""
+        proof, own_headers = self.authentication()
+        body = urlencode(pairs({**proof, **parameters, **deviation}))
+        response = self.world.app.test_client(use_cookies=False).post(
+            f"/oauth/token{query}", base_url=self.world.settings.issuer, data=body, content_type=FORM,
+            headers=own_headers if headers is None else headers,
+        )  # fmt: skip
+        return TokenAnswer(response, self.received)
+
+    def authentication(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return body parameters and headers that prove who this client is, in its registered way."""
+        if self.method == "client_secret_basic":
+            return {}, {"Authorization": basic(self.client_id, self.secret)}
+        if self.method == "client_secret_post":
+            return {"client_id": self.client_id, "client_secret": self.secret}, {}
+        if self.method == "private_key_jwt":
+            return self.asserted(), {}
+        return {"client_id": self.client_id}, {}
+
+    def asserted(self, **deviation: Any) -> dict[str, str]:
+        """Return the parameters of a fresh client assertion."""
+        assertion = client_assertion(
+            self.key, client_id=self.client_id, settings=self.world.settings, **deviation
+        )
+        return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+
+    def redeem(self, code: str, **deviation: Any) -> TokenAnswer:
+        """Exchange a code for tokens."""
+        return self.token(
+            {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri,
+             "code_verifier": VERIFIER}, **deviation,
+        )  # fmt: skip
+
+    def refresh(self, refresh_token: str | None, **deviation: Any) -> TokenAnswer:
+        """Use a refresh token."""
+        return self.token({"grant_type": "refresh_token", "refresh_token": refresh_token}, **deviation)
+
+    def exchange(self, actor_token: str | None, grant_id: object, **deviation: Any) -> TokenAnswer:
+        """Exchange a delegation grant for an act-as token."""
+        return self.token(
+            {"grant_type": TOKEN_EXCHANGE, "subject_token": grant_id, "subject_token_type": GRANT_TOKEN,
+             "actor_token": actor_token, "actor_token_type": ACCESS_TOKEN, "audience": "mypage",
+             "scope": "mypage.read"}, **deviation,
+        )  # fmt: skip
+
+    # --- whole journeys -----------------------------------------------------------------------------------
+
+    def code_for(self, browser: Visitor, **deviation: Any) -> str:
+        """Return a fresh code for whoever is signed in in this browser."""
+        return self.authorize(browser, **deviation).expect_code()
+
+    def sign_in(
+        self, person: OwnerPart | MemberPart | None = None, *, browser: Visitor | None = None
+    ) -> Tokens:
+        """Return the tokens of a person (or of whoever is signed in in this browser)."""
+        fitting = MANAGER if self.client_id.endswith("portal") else HANAKO
+        return self.redeem(self.code_for(browser or self.world.browser(person or fitting))).tokens()
+
+
+def basic(client_id: str, secret: str) -> str:
+    """Return a Basic header; id and secret are form-encoded first (RFC 6749 §2.3.1)."""
+    text = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+def parties_of(world: World) -> dict[str, RelyingParty]:
+    """Return every registered client as its relying party."""
+    from sqlalchemy import select
+
+    from idp.oauth.models import Client
+
+    secrets = {"mypage": world.template.mypage_secret, "shop": SHOP_SECRET, "myapp": MYAPP_SECRET,
+               "radio": RADIO_SECRET}  # fmt: skip
+    keys = {"agency-portal": world.template.portal_key, "rival-portal": world.template.rival_key}
+    clients, received = world.read(lambda session: session.scalars(select(Client)).all()), list[str]()
+    return {
+        client.client_id: RelyingParty(
+            world, client.client_id, client.redirect_uris[0], client.scope,
+            method=client.token_endpoint_auth_method, secret=secrets.get(client.client_id, ""),
+            key=keys.get(client.client_id, {}), received=received,
+        )
+        for client in clients
+    }  # fmt: skip
+
+
+def query_of(address: str) -> dict[str, str]:
+    """Return the query parameters of an address."""
+    return dict(parse_qsl(urlsplit(address).query))
+
+
+def ids_in(page: TestResponse) -> set[str]:
+    """Return every UUID that a page shows."""
+    return set(re.findall(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", page.text))
+
+
+def random_text(length: int) -> str:
+    """Return unguessable base64url text."""
+    return "".join(credentials.mint_jti() for _ in range(length // 20 + 1))[:length]
