@@ -27,7 +27,7 @@ class NewPasswordForm(ClubForm, NewPasswordFields):
         if self.account is None:
             return []
         phone = self.account.owner.phone if self.account.owner is not None else ""
-        return [self.account.email or "", self.account.name, phone]
+        return [self.account.email or "", self.account.name, self.account.furigana, phone]
 
 
 class ChangePasswordForm(NewPasswordForm):

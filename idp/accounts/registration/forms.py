@@ -31,7 +31,7 @@ class AgencyForm(ClubForm, CompanyFields, PersonFields, PostalAddressFields, New
 
     def personal_words(self) -> list[str]:
         """Return what is known of the agency and its representative."""
-        typed = (self.company, self.name, self.phone, self.postal_code)
+        typed = (self.company, self.name, self.furigana, self.phone, self.postal_code)
         return [self.email, *(field.data or "" for field in typed)]
 
 
@@ -56,5 +56,5 @@ class OwnerForm(ClubForm, PersonFields, PostalAddressFields, NewPasswordFields):
 
     def personal_words(self) -> list[str]:
         """Return what is known of the owner."""
-        typed = (self.name, self.phone, self.postal_code)
+        typed = (self.name, self.furigana, self.phone, self.postal_code)
         return [self.email, *(field.data or "" for field in typed)]
