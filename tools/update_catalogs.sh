@@ -27,7 +27,8 @@ TXT
 update() { # folder of the translations, then where its messages are
   local translations=$1 catalog=$1/en/LC_MESSAGES/messages.po
   shift
-  pybabel extract --mapping babel.cfg --keywords "_l lazy_gettext lazy_ngettext:1,2" --no-location --sort-output \
+  # --ignore-dirs: Babel would pass over _macros, as over every folder whose name begins with "_".
+  pybabel extract --mapping babel.cfg --ignore-dirs ".*" --keywords "_l lazy_gettext lazy_ngettext:1,2" --no-location --sort-output \
     --project "ownersclub-idp" --output-file "$template" "$@"
   if [ ! -f "$catalog" ]; then
     mkdir -p "$(dirname "$catalog")"

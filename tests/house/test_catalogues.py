@@ -32,7 +32,9 @@ def messages_of(folders: tuple[str, ...]) -> set[MessageId]:
     return {
         found[2]
         for folder in folders
-        for found in extract_from_dir(ROOT / folder, mapping, options, KEYWORDS)
+        for found in extract_from_dir(
+            ROOT / folder, mapping, options, KEYWORDS, directory_filter=lambda path: True
+        )
     }
 
 
@@ -82,6 +84,11 @@ def test_the_compiled_catalogue_is_up_to_date(translations: str) -> None:
     with (ROOT / translations / "en/LC_MESSAGES/messages.mo").open("rb") as compiled:
         stored = {message.id: message.string for message in read_mo(compiled) if message.id}
     assert stored == {message.id: message.string for message in read_mo(fresh) if message.id}, RULE
+
+
+@pytest.mark.parametrize("folders", DOMAINS.values())
+def test_the_macros_are_among_the_sources(folders: tuple[str, ...]) -> None:
+    assert "必須" in messages_of(folders), "Babel passes over folders like _macros unless it is told not to"
 
 
 def test_each_fault_of_a_catalogue_is_seen() -> None:
