@@ -57,7 +57,8 @@ def make_engine(url: str) -> Engine:
     write lock at BEGIN. A transaction that reads first and upgrades later is refused at once by SQLite
     when another one wrote in between, however long the busy timeout is.
     """
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    # Parameters hold digests and personal data: a database error must not print them into the log.
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
