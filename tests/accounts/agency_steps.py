@@ -1,6 +1,5 @@
 """The steps of an agency that registers, for the tests of its pages and of mailed links."""
 
-
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 

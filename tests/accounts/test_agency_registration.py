@@ -1,6 +1,5 @@
 """An agency registers, from the address to the manager's first sign-in."""
 
-
 import pytest
 from sqlalchemy import select
 
