@@ -17,8 +17,7 @@ _RESUME = re.compile(r"/oauth/authorize/([0-9a-f-]{36})\Z")
 
 def origins_after_sign_in() -> list[str]:
     """Return the origins that the forms of this page may lead to, beside our own."""
-    target = request.args.get("next") or (request.form.get("next") if request.method == "POST" else None)
-    match = _RESUME.search(target or "")
+    match = _RESUME.search(request.args.get("next", ""))
     if match is None:
         return []
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
+from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, InvalidRequestError, OAuth2Request
 from authlib.oauth2.rfc6749.errors import UnauthorizedClientError, UnsupportedGrantTypeError
 from authlib.oauth2.rfc6749.grants.base import BaseGrant, TokenEndpointMixin
@@ -80,6 +81,14 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """We use no signals."""
 
+    def create_token_response(self, request: ProtocolRequest) -> EndpointAnswer:
+        """Answer each refusal; Authlib itself lets one that is raised while it looks for the grant pass."""
+        try:
+            answer: EndpointAnswer = super().create_token_response(request)
+        except OAuth2Error as error:
+            answer = self.handle_error_response(request, error)
+        return answer
+
     def get_token_grant(self, request: ProtocolRequest) -> "Grant":
         """Find the grant; the description never repeats what the request said."""
         if request.payload.grant_type is None:
@@ -127,9 +136,7 @@ class _ClientNotAuthenticated(InvalidClientError):  # type: ignore[misc]
 class _UnsupportedGrantType(UnsupportedGrantTypeError):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(None)
-
-    def get_error_description(self) -> str:
-        return "grant_type is not one of grant_types_supported in the metadata"
+        self.description = "grant_type is not one of grant_types_supported in the metadata"
 
 
 class Grant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  # Authlib is untyped

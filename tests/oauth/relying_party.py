@@ -219,7 +219,7 @@ class RelyingParty:
     # --- the token endpoint -------------------------------------------------------------------------------
 
     def token(
-        self, parameters: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, query: str = "",
+        self, parameters: Mapping[str, Any], /, *, headers: Mapping[str, str] | None = None, query: str = "",
         **deviation: Any,
     ) -> TokenAnswer:  # fmt: skip
         """Post to the token endpoint, authenticated as registered unless the deviation says otherwise."""
@@ -248,18 +248,18 @@ class RelyingParty:
         )
         return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
 
-    def redeem(self, code: str, **deviation: Any) -> TokenAnswer:
+    def redeem(self, code: str, /, **deviation: Any) -> TokenAnswer:
         """Exchange a code for tokens."""
         return self.token(
             {"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri,
              "code_verifier": VERIFIER}, **deviation,
         )  # fmt: skip
 
-    def refresh(self, refresh_token: str | None, **deviation: Any) -> TokenAnswer:
+    def refresh(self, refresh_token: str | None, /, **deviation: Any) -> TokenAnswer:
         """Use a refresh token."""
         return self.token({"grant_type": "refresh_token", "refresh_token": refresh_token}, **deviation)
 
-    def exchange(self, actor_token: str | None, grant_id: object, **deviation: Any) -> TokenAnswer:
+    def exchange(self, actor_token: str | None, grant_id: object, /, **deviation: Any) -> TokenAnswer:
         """Exchange a delegation grant for an act-as token."""
         return self.token(
             {"grant_type": TOKEN_EXCHANGE, "subject_token": grant_id, "subject_token_type": GRANT_TOKEN,
