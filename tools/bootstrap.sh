@@ -114,8 +114,8 @@ make_venv() {
 install_lock() { # lock name
   local lock=requirements/$1.txt started=$SECONDS
   say "Installing the packages of $lock into .venv (a minute or so, only the first time) ..."
-  if ! PIP_USER=0 .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet --retries 2 \
-    --no-warn-script-location --require-hashes --requirement "$lock" >"$log" 2>&1 </dev/null; then
+  if ! PIP_USER=0 PIP_RETRIES=${PIP_RETRIES:-2} .venv/bin/python -m pip --disable-pip-version-check --no-input \
+    install --quiet --no-warn-script-location --require-hashes --requirement "$lock" >"$log" 2>&1 </dev/null; then
     explain_pip_failure "$lock"
   fi
   say "Installed in $((SECONDS - started)) seconds."
@@ -137,7 +137,7 @@ explain_pip_failure() { # lock file
   elif grep -qE 'CERTIFICATE_VERIFY_FAILED|SSLError' "$log"; then
     stop "The packages could not be downloaded: the certificate of the package index is not trusted here." \
       "If your network has a certificate of its own, set PIP_CERT to its file, then run make again."
-  elif grep -qE 'NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|ConnectionResetError|Connection (refused|reset)|name resolution|Name or service not known|Network is unreachable' "$log"; then
+  elif grep -qE 'NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|ConnectionResetError|Connection (refused|reset)|name resolution|Name or service not known|Network is unreachable|from versions: none' "$log"; then
     stop "The packages could not be downloaded: the package index cannot be reached." \
       "Check the network (or set HTTPS_PROXY or PIP_INDEX_URL for yours), then run make again."
   elif grep -qE 'Python\.h|ffi\.h|pyconfig\.h|command .*(gcc|cc|clang|c\+\+).* failed|unable to execute|No such file or directory: .(gcc|cc)|compiler' "$log"; then

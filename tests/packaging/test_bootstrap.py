@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,33 +94,22 @@ def test_an_ordinary_user_is_told_the_command_for_the_missing_venv_module(machin
     expect_sentence(machine.bootstrap(), f"sudo apt-get install -y python{version}-venv", "administrator")
 
 
-@pytest.fixture
-def unreachable_index(machine: Machine) -> Callable[[], "subprocess.CompletedProcess[str]"]:
-    """Return a run with a real Python, whose package index is a port that nobody listens on."""
+def test_an_environment_is_taken_as_finished_until_its_lock_changes_and_not_when_that_fails(
+    machine: Machine,
+) -> None:
     machine.add_command("python3.11", f'#!/bin/sh\nexec {getattr(sys, "_base_executable", "")} "$@"\n')
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    return lambda: machine.bootstrap(PIP_INDEX_URL=f"http://127.0.0.1:{port}/simple", PIP_RETRIES="0")
-
-
-def test_an_unreachable_index_is_told_and_leaves_nothing_that_looks_finished(
-    machine: Machine, unreachable_index: Callable[[], "subprocess.CompletedProcess[str]"]
-) -> None:
-    expect_sentence(unreachable_index(), "cannot be reached", "Check the network")
-    assert (machine.clone / ".venv/bin/python").exists()
-    assert not list(machine.clone.glob(".venv/complete-*"))
-    expect_sentence(unreachable_index(), "cannot be reached")
-
-
-def test_a_finished_environment_is_taken_as_it_is_until_its_lock_changes(
-    machine: Machine, unreachable_index: Callable[[], "subprocess.CompletedProcess[str]"]
-) -> None:
     lock = machine.clone / "requirements/runtime.txt"
     wanted = lock.read_text(encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    unreachable = {"PIP_INDEX_URL": f"http://127.0.0.1:{port}/simple", "PIP_RETRIES": "0"}
+
     lock.write_text("# nothing to install\n", encoding="utf-8")
-    assert unreachable_index().returncode == 0
-    assert (machine.clone / ".venv/complete-runtime").exists()
-    again = unreachable_index()
+    assert machine.bootstrap(**unreachable).returncode == 0
+    again = machine.bootstrap(**unreachable)
     assert (again.returncode, again.stderr) == (0, "")
+
     lock.write_text(wanted, encoding="utf-8")
-    expect_sentence(unreachable_index(), "cannot be reached")
+    expect_sentence(machine.bootstrap(**unreachable), "cannot be reached", "Check the network")
+    assert (machine.clone / ".venv/bin/python").exists()
+    assert not list(machine.clone.glob(".venv/complete-*"))
