@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
@@ -59,6 +60,14 @@ def test_every_import_is_locked(folders: tuple[str, ...], lock: str) -> None:
     assert not found, told(
         found, rule=f"Name these in pyproject.toml, then run make lock ({lock} lacks them):"
     )
+
+
+def test_every_dependency_of_the_project_is_locked() -> None:
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    runtime, tools = project["dependencies"], project["optional-dependencies"]["dev"]
+    for wanted, lock in ((runtime, "requirements/runtime.txt"), (runtime + tools, "requirements/dev.txt")):
+        missing = {re.split(r"[^\w.-]", name)[0] for name in wanted} - locked(lock)
+        assert not missing, told(sorted(missing), rule=f"Run make lock; {lock} lacks:")
 
 
 def test_the_tools_come_on_top_of_exactly_what_production_has() -> None:
