@@ -18,7 +18,7 @@ from wtforms.validators import StopValidation
 
 from idp.accounts.folding import fold_digits, fold_email, fold_kana, fold_name, is_email
 from idp.accounts.password_rule import LONGEST, SHORTEST, PasswordWeakness, check_password
-from idp.accounts.prefectures import PREFECTURES
+from idp.accounts.prefectures import PREFECTURES, prefecture_words
 
 LONGEST_NAME = 100
 LONGEST_STREET = 200
@@ -109,7 +109,9 @@ def choice(value: str, label: Any) -> Any:
     return SelectChoice(value, label)
 
 
-_PREFECTURE_CHOICES = [choice("", _l("選んでください")), *(choice(name, name) for name in PREFECTURES)]
+_PREFECTURE_CHOICES = [
+    choice("", _l("選んでください")), *(choice(name, prefecture_words(name)) for name in PREFECTURES),
+]  # fmt: skip
 
 
 def email_field(label: Any = None) -> LineField:

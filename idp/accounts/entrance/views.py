@@ -3,11 +3,9 @@
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from idp.web import current_settings, own_path
+from idp.web import current_settings, own_path, remember_language
 
 blueprint = Blueprint("entrance", __name__)
-LANGUAGES = ("ja", "en")
-YEAR = 365 * 86_400
 
 
 @blueprint.get("/")
@@ -25,13 +23,7 @@ def agency_login() -> Response:
 @blueprint.post("/language")
 def choose_language() -> Response:
     """Remember the language in this browser and go back to the page where it was chosen."""
-    settings = current_settings()
-    home = settings.issuer_path + "/"
+    home = current_settings().issuer_path + "/"
     answer = redirect(own_path(request.form.get("next"), default=home), code=303)
-    chosen = request.form.get("lang", "")
-    if chosen in LANGUAGES:
-        answer.set_cookie(
-            "lang", chosen, max_age=YEAR, path="/", httponly=True, samesite="Lax",
-            secure=settings.cookies_are_secure,
-        )  # fmt: skip
+    remember_language(answer, request.form.get("lang", ""))
     return answer

@@ -70,7 +70,8 @@ def set_new_password(token: str) -> View:
     access.sign_out()
     access.remember_browser_of(account.email or "")
     flash(_("新しいパスワードを設定しました。新しいパスワードでログインしてください。"), "success")
-    return redirect(url_for("sign_in.owner_sign_in"), code=303)
+    page = "sign_in.owner_sign_in" if account.owner is not None else "sign_in.agency_sign_in"
+    return redirect(url_for(page), code=303)
 
 
 @blueprint.get("/account/password")
