@@ -26,7 +26,7 @@ from idp.mail.rendering import templates_folder
 from idp.oauth import content_policy
 from idp.oauth import views as oauth_views
 from idp.settings import Settings
-from idp.web import brand_of, current_settings, filters, problem, request_id
+from idp.web import brand_of, chosen_locale, current_settings, filters, problem, request_id
 
 SLICES = (accounts, delegation, oauth)
 LARGEST_FORM = 256 * 1024
@@ -89,14 +89,14 @@ def _configure(app: Flask, settings: Settings) -> None:
         "lstrip_blocks": True,
     }
     app.jinja_env.filters.update(filters())
-    Babel(app, locale_selector=_language)
+    Babel(app, locale_selector=chosen_locale)
     app.jinja_env.globals["get_locale"] = get_locale
-    brand = brand_of(settings)
+    brands = {"ja": brand_of(settings), "en": brand_of(settings, english=True)}
 
     @app.context_processor
     def _context() -> dict[str, object]:
         return {
-            "brand": brand, "current_person": current_person(), "language": str(get_locale()),
+            "brand": brands[get_locale().language], "current_person": current_person(),
             "mypage_url": settings.mypage_url, "agency_portal_url": settings.agency_portal_url,
             "request_id": request_id(), "sign_out_url": f"{settings.issuer_path}/sign-out",
         }  # fmt: skip
@@ -104,11 +104,6 @@ def _configure(app: Flask, settings: Settings) -> None:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
-
-
-def _language() -> str:
-    """Japanese, unless this browser's person chose English; docs/decisions/0006-japanese-is-the-default.md"""
-    return "en" if request.cookies.get("lang") == "en" else "ja"
 
 
 def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """Telephone number that a person in difficulty calls."""
     contact_hours: str = "9:00〜17:00（土日祝日を除く）"
     """When the telephone is answered."""
+    contact_hours_en: str = "9:00–17:00, except weekends and public holidays"
+    """The same for those who read English."""
     contact_email: str = "support@ownersclub.example"
     """Mail address in the contact block."""
 

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Response, current_app, g, has_request_context, jsonify, request
+from flask_babel import format_date, format_datetime, get_locale
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response as BaseResponse
 
 from idp import clock, credentials
 from idp.errors import Forbidden, Refusal
@@ -150,34 +152,66 @@ class Brand:
     email: str
 
 
-def brand_of(settings: Settings) -> Brand:
-    """Return the brand that the settings name."""
+LANGUAGE_COOKIE = "lang"
+LOCALES = {"ja": "ja", "en": "en_GB"}
+"""The pages' languages, each with its locale. Britain's English has the clock of 24 hours, as Japan has."""
+
+
+def chosen_locale() -> str:
+    """Return Japanese, unless this browser's person chose English; the browser's own header has no say."""
+    return LOCALES.get(request.cookies.get(LANGUAGE_COOKIE, ""), LOCALES["ja"])
+
+
+def remember_language(answer: BaseResponse, language: str) -> None:
+    """Keep a language in this browser, if the pages have it."""
+    if language in LOCALES:
+        answer.set_cookie(
+            LANGUAGE_COOKIE, language, max_age=timedelta(days=365), path="/", httponly=True, samesite="Lax",
+            secure=current_settings().cookies_are_secure,
+        )  # fmt: skip
+
+
+def brand_of(settings: Settings, *, english: bool = False) -> Brand:
+    """Return the brand that the settings name; names are the same in every language."""
+    hours = settings.contact_hours_en if english else settings.contact_hours
     digits = re.sub(r"[^0-9+]", "", settings.contact_phone)
     return Brand(
         settings.brand_name, settings.contact_company, settings.contact_department, settings.contact_phone,
-        f"tel:{digits}", settings.contact_hours, settings.contact_email,
+        f"tel:{digits}", hours, settings.contact_email,
     )  # fmt: skip
 
 
 def japanese_date(moment: datetime) -> str:
-    """Return 2026年11月24日, in Japan's time zone."""
+    """Return 2026年11月24日, in Japan's time zone, whatever language the pages are in."""
     local = moment.astimezone(clock.JST)
     return f"{local.year}年{local.month}月{local.day}日"
 
 
 def japanese_time(moment: datetime) -> str:
-    """Return 2026年11月24日 15:04, in Japan's time zone."""
+    """Return 2026年11月24日 15:04, in Japan's time zone, for the mails: they are Japanese."""
     local = moment.astimezone(clock.JST)
     return f"{japanese_date(moment)} {local.hour}:{local.minute:02}"
 
 
+def day_words(moment: datetime) -> str:
+    """Return 2026年11月24日 or 24 November 2026, in Japan's time zone and the language of the page."""
+    return japanese_date(moment) if _is_japanese() else str(format_date(moment, "long"))
+
+
+def time_words(moment: datetime) -> str:
+    """Return 2026年11月24日 15:04 or 24 November 2026, 15:04."""
+    return japanese_time(moment) if _is_japanese() else str(format_datetime(moment, "d MMMM y, HH:mm"))
+
+
 def last_day(end: datetime) -> str:
     """Return the last day of a term whose end is exclusive, as a person says it."""
-    from datetime import timedelta
+    return day_words(end - timedelta(microseconds=1))
 
-    return japanese_date(end - timedelta(microseconds=1))
+
+def _is_japanese() -> bool:
+    return str(get_locale().language) == "ja"
 
 
 def filters() -> dict[str, Callable[..., str]]:
     """Return the Jinja filters of every page."""
-    return {"japanese_date": japanese_date, "japanese_time": japanese_time, "last_day": last_day}
+    return {"day_words": day_words, "time_words": time_words, "last_day": last_day}

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from clients.relying_party import sign_in, sign_out
 from clients.relying_party.own_path import find_own_path
 from clients.relying_party.parts import Parts
-from clients.relying_party.web import LANGUAGE_COOKIE, LANGUAGES, csrf_of
+from clients.relying_party.web import LANGUAGE_COOKIE, LOCALES, csrf_of
 
 YEAR = 365 * 24 * 3600
 
@@ -44,7 +44,7 @@ def _add_language_switch(blueprint: Blueprint, parts: Parts) -> None:
         target = find_own_path(request.form.get("next", ""), origin=parts.settings.base_url)
         response = redirect(target or url_for(parts.application.home_endpoint), code=303)
         chosen = request.form.get("lang", "")
-        if chosen in LANGUAGES and isinstance(response, Response):
+        if chosen in LOCALES and isinstance(response, Response):
             response.set_cookie(
                 LANGUAGE_COOKIE,
                 chosen,

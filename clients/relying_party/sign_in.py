@@ -60,9 +60,9 @@ def add_routes(blueprint: Blueprint, parts: Parts) -> None:
 def start(parts: Parts, begun: PendingSignIn, *, extra: Mapping[str, str]) -> Response:
     """Send the browser to the server with a fresh state, nonce and PKCE challenge."""
     parameters = {"scope": parts.application.scope, "state": begun.state, "nonce": begun.nonce, **extra}
-    locale = str(get_locale())
-    if locale != "ja":
-        parameters["ui_locales"] = locale
+    language = get_locale().language
+    if language != "ja":
+        parameters["ui_locales"] = language
     url = parts.tokens.authorization_url(
         redirect_uri=_redirect_uri(parts), code_verifier=begun.code_verifier, parameters=parameters
     )

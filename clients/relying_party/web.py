@@ -19,7 +19,8 @@ from clients.relying_party.settings import RelyingPartySettings, origin_of
 log = structlog.get_logger(__name__)
 
 LANGUAGE_COOKIE = "lang"
-LANGUAGES = ("ja", "en")
+LOCALES = {"ja": "ja", "en": "en_GB"}
+"""The pages' languages, each with its locale. Britain's English has the clock of 24 hours, as Japan has."""
 HERE = Path(__file__).parent
 UNGUARDED = frozenset({"rp.backchannel_logout", "rp.initiate"})
 """Endpoints that others call: no CSRF token, and any origin."""
@@ -157,8 +158,7 @@ def _add_headers(response: Response, *, policy: str, secure: bool) -> None:
 
 def _choose_locale() -> str:
     """Japanese, unless the person chose otherwise in the footer. The browser's header has no say."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    return chosen if chosen in LANGUAGES else "ja"
+    return LOCALES.get(request.cookies.get(LANGUAGE_COOKIE, ""), LOCALES["ja"])
 
 
 def _version_static_files(app: Flask) -> None:
@@ -178,32 +178,36 @@ def _version_static_files(app: Flask) -> None:
             values["v"] = known[endpoint, filename]
 
 
-def _brand(settings: RelyingPartySettings) -> Brand:
+def _brand(settings: RelyingPartySettings, *, hours: str) -> Brand:
     return Brand(
         name=settings.brand_name,
         company=settings.contact_company,
         department=settings.contact_department,
         phone=settings.contact_phone,
         phone_href=f"tel:{quote(''.join(filter(str.isdigit, settings.contact_phone)))}",
-        hours=settings.contact_hours,
+        hours=hours,
         email=settings.contact_email,
     )
 
 
 def _add_template_context(app: Flask, parts: Parts) -> None:
-    brand = _brand(parts.settings)
+    settings = parts.settings
+    brands = {
+        "ja": _brand(settings, hours=settings.contact_hours),
+        "en": _brand(settings, hours=settings.contact_hours_en),
+    }
 
     @app.context_processor
     def base_variables() -> dict[str, object]:
         session = gate.current_session(parts)
         start = url_for(parts.application.home_endpoint) if session else parts.application.after_sign_out
         return {
-            "brand": brand,
+            "brand": brands[get_locale().language],
             "application_title": parts.application.title,
             "start_url": start,
             "current_person": session,
             "sign_out_url": url_for("rp.logout"),
             "acting": banner.find_banner(session),
-            "issuer": parts.settings.issuer,
+            "issuer": settings.issuer,
             "request_id": g.get("request_id", ""),
         }

@@ -34,7 +34,7 @@ from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, re
 from idp.oauth.tokens import Mint
 from idp.oauth.userinfo import userinfo
 from idp.unit_of_work import current_session, writes_on_get
-from idp.web import bearer, current_settings, problem
+from idp.web import LANGUAGE_COOKIE, LOCALES, bearer, current_settings, problem, remember_language
 
 GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant)
 PROTOCOL = Blueprint("oauth", __name__)
@@ -134,7 +134,8 @@ def authorize() -> BaseResponse:
             parameters = load_query_or_body_parameters(flask_request)
         except ParametersRefused as refused:
             return _carry_out(authorization.begin_refused(current_session(), current_settings(), refused))
-        return _carry_out(authorization.begin(current_session(), current_mint(), parameters, _browser()))
+        answer = _carry_out(authorization.begin(current_session(), current_mint(), parameters, _browser()))
+        return _in_language(answer, parameters.get("ui_locales", ""))
     except NoRedirect as error:
         return _error_page(error.field_name, error.reason)
 
@@ -155,6 +156,17 @@ def _carry_out(answer: authorization.Answer) -> BaseResponse:
     root = current_settings().issuer_path
     back = f"{root}/oauth/authorize/{answer.request_id}"
     return redirect(f"{root}{SIGN_IN_PAGES[answer.page]}?next={back}", code=303)
+
+
+def _in_language(answer: BaseResponse, ui_locales: str) -> BaseResponse:
+    """Show the pages that follow in the language chosen at the relying party (OIDC Core §3.1.2.1).
+
+    A language that was chosen here, in this browser, stays.
+    """
+    known = [tag for tag in ui_locales.split() if tag in LOCALES]
+    if known and LANGUAGE_COOKIE not in flask_request.cookies:
+        remember_language(answer, known[0])
+    return answer
 
 
 def _error_page(field_name: str, reason: str) -> BaseResponse:
