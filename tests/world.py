@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from idp import clock, credentials
 from idp.accounts.models import Account, Agency, Member
@@ -78,15 +79,17 @@ class Template:
     portal_key: dict[str, Any]
     mypage_secret: str
     rival_key: dict[str, Any]
+    app: Flask
 
 
 def make_template(folder: Path) -> Template:
     """Make the club that each test gets a copy of."""
-    template = Template(
-        folder / "template.sqlite3", new_client_key(), "ock_secret-of-mypage", new_client_key()
-    )
-    settings = Settings(database_url=f"sqlite:///{template.file}")
+    file = folder / "template.sqlite3"
+    settings = Settings(database_url=f"sqlite:///{file}")
     database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
+    template = Template(
+        file, new_client_key(), "ock_secret-of-mypage", new_client_key(), create_app(settings, database)
+    )
     runner.upgrade(database.engine)
     with unit_of_work(database) as session:
         public = {name: value for name, value in template.portal_key.items() if name != "d"}
@@ -141,8 +144,23 @@ def _agency(session: Session, part: AgencyPart) -> Agency:
 class World:
     """The club of one test: its application, its database, its people and their browsers."""
 
-    def __init__(self, app: Flask, database: Database, *, settings: Settings, template: Template) -> None:
-        self.app, self.database, self.settings, self.template = app, database, settings, template
+    def __init__(self, database: Database, settings: Settings, *, template: Template) -> None:
+        self.database, self.settings, self.template = database, settings, template
+        self._own_app: Flask | None = None
+
+    @property
+    def app(self) -> Flask:
+        """The application: the template's own, which keeps its signing keys, serving this test's database.
+
+        Importing the keys for each test anew would take most of the time of a run.
+        """
+        app = self.template.app if self._own_app is None else self._own_app
+        app.extensions["database"] = self.database
+        return app
+
+    def restart(self) -> None:
+        """Begin again with a new application, which knows nothing of what the last one has read."""
+        self._own_app = create_app(self.settings, self.database)
 
     @classmethod
     def copied(cls, template: Template, folder: Path) -> "World":
@@ -151,7 +169,7 @@ class World:
         shutil.copyfile(template.file, file)
         settings = Settings(database_url=f"sqlite:///{file}")
         database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
-        return cls(create_app(settings, database), database, settings=settings, template=template)
+        return cls(database, settings, template=template)
 
     def browser(self, person: OwnerPart | MemberPart | None = None) -> Visitor:
         """Return a new browser, with this person signed in by the form that is theirs."""
@@ -161,6 +179,13 @@ class World:
             answer = browser.sign_in(person.email, PASSWORD, path=path)
             assert answer.status_code == 303, answer.text
         return browser
+
+    def api(self, method: str, path: str, token: str = "", **options: Any) -> TestResponse:
+        """Call an API (or userinfo) with an access token."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return self.app.test_client(use_cookies=False).open(
+            path, method=method, base_url=self.settings.issuer, headers=headers, **options
+        )
 
     def read(self, question: Callable[[Session], T]) -> T:
         """Return the answer to a question to the database."""

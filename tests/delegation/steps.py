@@ -1,0 +1,91 @@
+"""Steps that owners, agencies and operators take, each in a unit of work of its own."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import update
+
+from idp.accounts.models import Account, Member
+from idp.delegation import service
+from idp.delegation.models import Grant
+from idp.delegation.rules import READ, Party
+from idp.delegation.service import Consent
+from idp.demo import MINORU, MIRAI, AgencyPart, MemberPart, OwnerPart
+from tests.world import MANAGER, World
+
+
+def ask(
+    world: World, owner: OwnerPart = MINORU, *, agency: AgencyPart = MIRAI,
+    permissions: Iterable[str] = (READ,), months: int = 12,
+) -> UUID:  # fmt: skip
+    """Let an owner consent; return the id of the requested grant."""
+    owner_id, agency_id = world.account(owner).id, world.agency(agency).id
+    consent = Consent(agency_id, frozenset(permissions), months)
+    return world.write(
+        lambda session: (
+            service.request_grant(session, session.get_one(Account, owner_id), consent, answer_days=30).id
+        )
+    )
+
+
+def answer(
+    world: World, grant_id: UUID, *, approve: bool = True, by: OwnerPart | MemberPart = MANAGER
+) -> None:
+    """Let a member of an agency approve or refuse."""
+    member_id = world.member(by).id
+    world.write(
+        lambda session: (
+            service.answer(session, session.get_one(Member, member_id), grant_id, approve=approve).state
+        )
+    )
+
+
+def release(world: World, grant_id: UUID, *, by: OwnerPart | MemberPart = MANAGER) -> None:
+    """Let a member of an agency give a grant back."""
+    member_id = world.member(by).id
+    world.write(lambda session: service.release(session, session.get_one(Member, member_id), grant_id).state)
+
+
+def end(world: World, grant_id: UUID, *, by: Party = Party.OWNER) -> None:
+    """Let the owner, or the operator at the owner's word, withdraw or revoke."""
+    if by is Party.OPERATOR:
+        world.write(lambda session: service.end_by_operator(session, grant_id).state)
+    else:
+        owner_id = state_of(world, grant_id).owner_id
+        world.write(lambda session: service.end_by_owner(session, owner_id, grant_id).state)
+
+
+def suspend(world: World, agency: AgencyPart = MIRAI, *, suspended: bool = True) -> int:
+    """Let the operator suspend an agency, or lift that; return how many grants moved."""
+    agency_id = world.agency(agency).id
+    return world.write(lambda session: service.set_agency_suspended(session, agency_id, suspended=suspended))
+
+
+def let_time_pass(world: World) -> int:
+    """Let the clock's job run once; return how many grants moved."""
+    return world.write(service.let_time_pass)
+
+
+def end_term_at(world: World, grant_id: UUID, moment: datetime) -> None:
+    """Store another end of a grant's term, as if it had been approved earlier."""
+    world.write(
+        lambda session: session.execute(
+            update(Grant).where(Grant.id == grant_id).values(expires_at=moment)
+        ).close()
+    )
+
+
+def age(world: World, grant_id: UUID, *, by: timedelta) -> None:
+    """Let a grant have been asked for earlier."""
+
+    def move(session: object) -> None:
+        grant = session.get_one(Grant, grant_id)  # type: ignore[attr-defined]
+        grant.requested_at, grant.lapses_at = grant.requested_at - by, grant.lapses_at - by
+
+    world.write(move)
+
+
+def state_of(world: World, grant_id: UUID) -> Grant:
+    """Return a grant as it is now."""
+    return world.read(lambda session: session.get_one(Grant, grant_id))
