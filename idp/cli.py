@@ -10,6 +10,7 @@ from typing import Any
 import click
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from idp import clock
 from idp.accounts.people import find_open_agency
@@ -26,6 +27,7 @@ from idp.demo_processes import (
     open_database,
     prepare_data,
 )
+from idp.housekeeping import sweep
 from idp.log import configure_logging
 from idp.mail.models import Topic
 from idp.mail.worker import Job, run_worker, stop_on_signals
@@ -116,12 +118,19 @@ def worker() -> None:
         Topic.BACKCHANNEL_LOGOUT: logout_deliverer(database, settings),
         Topic.SESSION_ENDED: session_end_deliverer(database),
     }
-    jobs = [Job("let time pass", timedelta(seconds=30), lambda session: _let_time_pass(session))]
+    jobs = [
+        Job("let time pass", timedelta(seconds=30), _let_time_pass),
+        Job("sweep", timedelta(minutes=10), _sweep),
+    ]
     run_worker(database, settings, deliverers=deliverers, jobs=jobs, stop=stop_on_signals())
 
 
-def _let_time_pass(session: Any) -> None:
+def _let_time_pass(session: Session) -> None:
     delegation.let_time_pass(session)
+
+
+def _sweep(session: Session) -> None:
+    sweep(session)
 
 
 @cli.command()

@@ -6,6 +6,7 @@ from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, Inval
 from sqlalchemy import update
 
 from idp import clock, credentials
+from idp.accounts.sessions.service import touch
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
@@ -56,6 +57,8 @@ class RefreshTokenGrant(Grant):
         ).first()
         if used is None:
             self._revoke_reused(self.token)
+        # Whoever works at a relying party is not idle here: it refreshes only for a person who is there.
+        touch(session, self.token.family.session_id, now=clock.now())
         return 200, issue(session, self.server.mint, standing, scope=self.scope, nonce=None), []
 
     def _revoke_reused(self, token: RefreshToken) -> None:
