@@ -5,6 +5,7 @@ grant of another agency and one that does not exist give the same 404. Consent i
 only on this server's own pages, by a signed-in owner.
 """
 
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,9 @@ from idp.unit_of_work import current_session
 from idp.web import problem, require_scope
 
 DELEGATION_API = Blueprint("delegation_api", __name__, url_prefix="/api")
+
+
+_USER_ID = re.compile(r"[0-9]{0,9}")
 
 
 class ParameterRefused(ValueError):
@@ -131,10 +135,13 @@ def _query() -> Query:
     :raises ParameterRefused: a value is unknown; says which parameter.
     """
     arguments = request.args
+    text, user_id = arguments.get("q", "").strip()[:254], arguments.get("user_id", "")
+    if "\0" in text or not _USER_ID.fullmatch(user_id):
+        raise ParameterRefused("q or user_id has a value that is not possible")
     try:
         return Query(
-            state=StateFilter(arguments.get("state", "")), text=arguments.get("q", "").strip()[:254],
-            user_id=int(arguments["user_id"]) if arguments.get("user_id") else None,
+            state=StateFilter(arguments.get("state", "")), text=text,
+            user_id=int(user_id) if user_id else None,
             sort=Sort(arguments.get("sort") or Sort.NEWEST), cursor=arguments.get("cursor", "")[:1024],
             limit=int(arguments.get("limit", 50)),
         )  # fmt: skip
