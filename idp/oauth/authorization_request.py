@@ -5,12 +5,10 @@ a page and never a redirect; then everything else, whose errors go back to the c
 ``iss`` (RFC 9207). The result is stored once; later steps carry only its id.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from idp import credentials
 from idp.credentials import SecretKind
@@ -18,6 +16,7 @@ from idp.oauth.models import Client
 from idp.oauth.parameters import Parameters
 from idp.oauth.scopes import grantable
 
+_LOOPBACK = re.compile(r"http://(?P<host>127\.0\.0\.1|\[::1\])(?::(?P<port>[0-9]{1,5}))?(?P<rest>.*)")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 LONGEST_TEXT = 4096
@@ -91,16 +90,11 @@ def check_redirect_uri(parameters: Parameters, client: Client) -> str:
 
 
 def _same_loopback(asked: str, registered: str) -> bool:
-    """RFC 8252 §7.3: on the loopback address (never a name) the port may differ, nothing else."""
-    try:
-        one, other = urlsplit(asked), urlsplit(registered)
-        loopback = ipaddress.ip_address(other.hostname or "").is_loopback
-        ports_are_numbers = one.port is not None or other.port is not None
-    except ValueError:
+    """RFC 8252 §7.3: on the loopback address (never a name) the port may differ, no other character."""
+    one, other = _LOOPBACK.fullmatch(asked), _LOOPBACK.fullmatch(registered)
+    if one is None or other is None or int(one["port"] or 80) > 65535:
         return False
-    if not loopback or other.scheme != "http" or "@" in one.netloc or not ports_are_numbers:
-        return False
-    return one._replace(netloc=str(one.hostname)) == other._replace(netloc=str(other.hostname))
+    return (one["host"], one["rest"]) == (other["host"], other["rest"])
 
 
 def check_request(
