@@ -87,7 +87,7 @@ def test_a_look_alike_is_nobodys_address_and_nothing_is_told_to_anybody(
 
 @pytest.mark.parametrize(
     "extra",
-    [{"status": "active", "state": "active"}, {"owner_id": str(uuid4()), "approved_by": str(uuid4())},
+    [{"status": "active", "state": "active"}, {"owner_id": "00000000-0000-4000-8000-000000000001", "approved_by": "00000000-0000-4000-8000-000000000001"},
      {"permissions": "admin"}, {"permissions": "mypage.write"}, {"term": "1200"}, {"term": "-1"},
      {"term_months": "1200", "expires_at": "2999-01-01"}],
     ids=str,
