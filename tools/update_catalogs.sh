@@ -16,6 +16,7 @@ header() { # of a catalogue that does not exist yet
 msgid ""
 msgstr ""
 "Project-Id-Version: ownersclub-idp\n"
+"POT-Creation-Date: 2026-01-01 00:00+0000\n"
 "Language: en\n"
 "Plural-Forms: nplurals=2; plural=(n != 1);\n"
 "MIME-Version: 1.0\n"
@@ -36,8 +37,8 @@ update() { # folder of the translations, then where its messages are
   fi
   pybabel update --locale en --input-file "$template" --output-file "$catalog" \
     --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
-  # Babel adds fields that nobody fills in, and a date that would make every run a change.
-  sed -i -E -e '/^"(Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):/d' \
+  # Babel adds fields that nobody fills in. The date stays as it is: today's would make every run a change.
+  sed -i -E -e '/^"(Report-Msgid-Bugs-To|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):/d' \
     -e 's/^("Project-Id-Version:)  /\1 /' "$catalog"
   pybabel compile --input-file "$catalog" --output-file "${catalog%.po}.mo"
 }
