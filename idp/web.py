@@ -158,7 +158,7 @@ LOCALES = {"ja": "ja", "en": "en_GB"}
 
 
 def chosen_locale() -> str:
-    """Return Japanese, unless this browser's person chose English; the browser's own header has no say."""
+    """Return Japanese, unless English was chosen here; see docs/decisions/0006-japanese-is-the-default.md."""
     return LOCALES.get(request.cookies.get(LANGUAGE_COOKIE, ""), LOCALES["ja"])
 
 

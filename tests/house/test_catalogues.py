@@ -12,7 +12,7 @@ from babel.messages.frontend import parse_keywords, parse_mapping_cfg
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
-from tests.house.tree import ROOT, told
+from tests.house.tree import ROOT, text_of, told
 
 DOMAINS = {
     "idp/translations": ("idp", "templates"),
@@ -110,3 +110,30 @@ def test_a_complete_catalogue_has_no_fault() -> None:
     catalogue = Catalog(locale="en")
     catalogue.add("%(name)s 様", "%(name)s")
     assert not list(faults({"%(name)s 様"}, catalogue))
+
+
+GLOSSARY_ROW = re.compile(
+    r"^\| (?P<japanese>[^|—]+) \| (?P<english>[^|]+) \|[^|]+\| (?P<where>[^|]+) \|$", re.M
+)
+
+
+def test_the_catalogues_use_the_words_of_the_glossary() -> None:
+    pairs = [
+        (japanese, english)
+        for translations in DOMAINS
+        for message in catalogue_of(translations)
+        for japanese, english in zip(texts(message.id), texts(message.string), strict=True)
+    ]
+    rows = [row for row in GLOSSARY_ROW.finditer(text_of("docs/glossary.md")) if "pages" in row["where"]]
+    unused = [
+        f"{row['japanese']} → {word}"
+        for row in rows
+        for word in row["english"].split("; ")
+        if not any(
+            row["japanese"] in japanese and word.lower() in english.lower() for japanese, english in pairs
+        )
+    ]
+    assert len(rows) > 30
+    assert not unused, told(
+        unused, rule="Write the word of docs/glossary.md in the English catalogue, or change it:"
+    )
