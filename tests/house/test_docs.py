@@ -31,15 +31,14 @@ def pages() -> list[str]:
     return [path for path in project_files() if path.endswith(".md")]
 
 
-def lines_of(text: str) -> Iterator[tuple[int, str]]:
-    """Return the lines with their numbers, those of fenced blocks as empty."""
-    plain = FENCE.sub(lambda block: "\n" * block[0].count("\n"), text)
-    yield from enumerate(plain.splitlines(), 1)
+def without_code(text: str) -> str:
+    """Return the text with fenced blocks emptied, on the same lines."""
+    return FENCE.sub(lambda block: "\n" * block[0].count("\n"), text)
 
 
 def anchors(text: str) -> set[str]:
     """Return the names under which the headings of a document can be linked to."""
-    headings = [line.lstrip("#").strip() for _, line in lines_of(text) if line.startswith("#")]
+    headings = [line.lstrip("#").strip() for line in without_code(text).splitlines() if line.startswith("#")]
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -47,15 +46,15 @@ def dead_links(page: str, text: str) -> Iterator[str]:
     """Find links and pictures that lead nowhere in the project."""
     present = set(project_files())
     folders = {str(folder) for path in present for folder in PurePosixPath(path).parents}
-    for number, line in lines_of(text):
-        for target in LINK.findall(line):
-            if FOREIGN.match(target):
-                continue
-            path, _, anchor = unquote(target).partition("#")
-            resolved = (ROOT / page).parent.joinpath(path).resolve() if path else ROOT / page
-            found = str(resolved.relative_to(ROOT)) if resolved.is_relative_to(ROOT) else ""
-            if found not in present | folders or (anchor and anchor not in anchors(text_of(found))):
-                yield f"{page}:{number} {target}"
+    plain = without_code(text)
+    for link in LINK.finditer(plain):
+        if FOREIGN.match(link[1]):
+            continue
+        path, _, anchor = unquote(link[1]).partition("#")
+        resolved = (ROOT / page).parent.joinpath(path).resolve() if path else ROOT / page
+        found = str(resolved.relative_to(ROOT)) if resolved.is_relative_to(ROOT) else ""
+        if found not in present | folders or (anchor and anchor not in anchors(text_of(found))):
+            yield f"{page}:{plain.count(chr(10), 0, link.end()) + 1} {link[1]}"
 
 
 def named(pattern: re.Pattern[str], *, only: list[str]) -> Iterator[tuple[str, str]]:
@@ -63,6 +62,12 @@ def named(pattern: re.Pattern[str], *, only: list[str]) -> Iterator[tuple[str, s
     for page in only:
         for number, line in enumerate(text_of(page).splitlines(), 1):
             yield from ((f"{page}:{number}", match) for match in pattern.findall(line))
+
+
+def code_of(page: str) -> list[str]:
+    """Return everything in a page that is set as code, in lines and in blocks."""
+    text = text_of(page)
+    return [*CODE.findall(without_code(text)), *FENCE.findall(text)]
 
 
 def command_exists(words: str) -> bool:
@@ -90,19 +95,14 @@ def test_generated_tables_are_what_the_code_says() -> None:
 
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE))
-    asked = list(named(TARGET, only=["README.md", *files("docs", suffixes=(".md",))]))
+    asked = [(page, target) for page in pages() for span in code_of(page) for target in TARGET.findall(span)]
     assert {"demo", "test"} <= {target for _, target in asked} & targets
-    found = [f"{place} make {target}" for place, target in asked if target not in targets]
+    found = [f"{page} make {target}" for page, target in asked if target not in targets]
     assert not found, told(found, rule="The Makefile has no such target:")
 
 
 def test_every_command_that_is_named_exists() -> None:
-    asked = [
-        (page, words)
-        for page in pages()
-        for span in [*CODE.findall(text_of(page)), *FENCE.findall(text_of(page))]
-        for words in COMMAND.findall(span)
-    ]
+    asked = [(page, words) for page in pages() for span in code_of(page) for words in COMMAND.findall(span)]
     assert asked
     found = [f"{page} idp{words}" for page, words in asked if not command_exists(words)]
     assert not found, told(found, rule="`idp` has no such command:")
@@ -119,7 +119,7 @@ def test_every_setting_that_is_named_exists() -> None:
 def test_every_file_that_is_named_exists() -> None:
     present = set(project_files())
     folders = {str(folder) for path in present for folder in PurePosixPath(path).parents}
-    asked = [(page, span) for page in pages() for span in CODE.findall(text_of(page)) if PATH.match(span)]
+    asked = [(page, span) for page in pages() for span in code_of(page) if PATH.match(span)]
     assert asked
     found = [f"{page} {path}" for page, path in asked if path.rstrip("/") not in present | folders]
     assert not found, told(found, rule="There is no such file:")
@@ -142,7 +142,7 @@ def test_every_decision_that_the_code_names_exists_and_is_listed() -> None:
 
 @pytest.mark.parametrize("target", ["docs/nowhere.md", "#no-such-heading", "../outside.md"])
 def test_a_dead_link_is_seen(target: str) -> None:
-    assert list(dead_links("README.md", f"# Heading\n\n[text]({target})\n"))
+    assert list(dead_links("README.md", f"# Heading\n\n[text\nin two lines]({target})\n"))
 
 
 @pytest.mark.parametrize("target", ["https://example.com/nowhere", "Makefile", "docs", "docs/settings.md"])
