@@ -56,7 +56,8 @@ def _unverified_subject(assertion: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     subject = claims.get("sub") if isinstance(claims, dict) else None
-    return subject if isinstance(subject, str) else None
+    # Client ids are printable ASCII; JSON can also hold NUL and half characters, which no database can.
+    return subject if isinstance(subject, str) and subject.isascii() and subject.isprintable() else None
 
 
 def _verified_claims(assertion: str, jwks: dict[str, Any]) -> dict[str, Any] | None:
