@@ -120,17 +120,13 @@ def worker() -> None:
     }
     jobs = [
         Job("let time pass", timedelta(seconds=30), _let_time_pass),
-        Job("sweep", timedelta(minutes=10), _sweep),
+        Job("sweep", timedelta(minutes=10), lambda _session: sweep(database)),
     ]
     run_worker(database, settings, deliverers=deliverers, jobs=jobs, stop=stop_on_signals())
 
 
 def _let_time_pass(session: Session) -> None:
     delegation.let_time_pass(session)
-
-
-def _sweep(session: Session) -> None:
-    sweep(session)
 
 
 @cli.command()

@@ -52,7 +52,7 @@ class Job:
 
     name: str
     every: timedelta
-    run: Callable[[Session], None]
+    run: Callable[[Session], object]
 
 
 def stop_on_signals() -> threading.Event:

@@ -18,7 +18,8 @@ from idp.oauth.scopes import grantable
 
 _LOOPBACK = re.compile(r"http://(?P<host>127\.0\.0\.1|\[::1\])(?::(?P<port>[0-9]{1,5}))?(?P<rest>.*)")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
-PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+PROMPTS = frozenset({"none", "login", "select_account"})
+"""``consent`` would need a page: all clients are the maker's own, and people are not asked about those."""
 LONGEST_TEXT = 4096
 
 
@@ -114,6 +115,8 @@ def check_request(
             raise refuse(error, f"{name} is not supported")
     _check_response(parameters, refuse)
     prompt = frozenset(parameters.get("prompt", "").split())
+    if "consent" in prompt:
+        raise refuse("consent_required", "people are not asked about the maker's own clients")
     if prompt - PROMPTS or ("none" in prompt and len(prompt) > 1):
         raise refuse("invalid_request", "prompt is unknown, or none together with others (OIDC Core 3.1.2.1)")
     scope = grantable(parameters.get("scope", ""), client.scopes)

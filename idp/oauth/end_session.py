@@ -35,10 +35,25 @@ class LogoutAsked:
 
     client: Client | None
     return_to: str | None
+    """Registered address to return to, as registered."""
+    state: str | None
     act_as_sid: uuid.UUID | None
     """End this proxy login alone."""
     ends_own_session: bool
     """The hint names this browser's session; no question is needed."""
+
+    @property
+    def location(self) -> str | None:
+        """Where the browser goes afterwards: the registered address, with ``state`` if one was sent (§3)."""
+        if self.return_to is None or self.state is None:
+            return self.return_to
+        parts = urlsplit(self.return_to)
+        query = f"{parts.query}&" if parts.query else ""
+        return urlunsplit(parts._replace(query=query + urlencode({"state": self.state})))
+
+
+NOWHERE = LogoutAsked(None, None, None, None, ends_own_session=False)
+"""Sign out and stay here."""
 
 
 def check_logout(
@@ -54,13 +69,14 @@ def check_logout(
         raise LogoutRefused("client_id", "is not the audience of id_token_hint")
     client = find_client(session, client_id)
     return_to = _checked_return(parameters, client if claims or "client_id" in parameters else None)
+    state = parameters.get("state")
     if claims is None:
-        return LogoutAsked(client, return_to, None, ends_own_session=False)
+        return LogoutAsked(client, return_to, state, None, ends_own_session=False)
     sid = uuid.UUID(claims["sid"])
     if "act" in claims:
-        return LogoutAsked(client, return_to, sid, ends_own_session=False)
+        return LogoutAsked(client, return_to, state, sid, ends_own_session=False)
     own = sign_in is not None and sign_in.id == sid and str(sign_in.account_id) == claims["sub"]
-    return LogoutAsked(client, return_to, None, ends_own_session=own)
+    return LogoutAsked(client, return_to, state, None, ends_own_session=own)
 
 
 def end_proxy_login(session: Session, sid: uuid.UUID) -> None:
@@ -87,9 +103,4 @@ def _checked_return(parameters: Parameters, client: Client | None) -> str | None
         raise LogoutRefused(
             "post_logout_redirect_uri", "not registered for this client; it must match exactly"
         )
-    state = parameters.get("state")
-    if state is None:
-        return asked
-    parts = urlsplit(asked)
-    query = f"{parts.query}&" if parts.query else ""
-    return urlunsplit(parts._replace(query=query + urlencode({"state": state})))
+    return asked

@@ -1,5 +1,6 @@
 """Signing keys (RFC 7517, RFC 7518): kept sealed in the database, rotated next → active → retiring → gone.
 
+A retiring key has lost its private half; it is published until nothing that it signed is shown any more.
 Importing an RSA private key costs about 45 ms, so each process keeps its ring for a few seconds. What a
 stale ring can do is bounded: a new key is published before it signs, and a withdrawn key is refused as
 soon as the ring is read again.
@@ -9,6 +10,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from joserfc.jwk import ECKey, JWKRegistry, Key, KeyParameters, KeySet, RSAKey
@@ -23,6 +25,8 @@ from idp.oauth.models import KeyState, SigningKey
 
 SIGNING_ALGORITHMS = ("RS256", "ES256")
 RING_SECONDS = 5.0
+RETIRING_KEPT = timedelta(days=2)
+"""Longer than any sign-in session: so long an ID token is sent back when somebody signs out."""
 _PUBLISHED = (KeyState.NEXT, KeyState.ACTIVE, KeyState.RETIRING)
 
 
@@ -104,7 +108,7 @@ def rotate(session: Session, alg: str) -> str:
     session.execute(
         update(SigningKey)
         .where(SigningKey.alg == alg, SigningKey.state == KeyState.ACTIVE)
-        .values(state=KeyState.RETIRING, retired_at=now)
+        .values(state=KeyState.RETIRING, retired_at=now, private_jwk=None)
     )
     upcoming = session.scalars(
         select(SigningKey).where(SigningKey.alg == alg, SigningKey.state == KeyState.NEXT)
@@ -118,6 +122,17 @@ def rotate(session: Session, alg: str) -> str:
     session.flush()
     record_event(session, Event.KEY_ROTATED, kid=kid, alg=alg)
     return kid
+
+
+def forget_retired(session: Session) -> int:
+    """Take retiring keys out of the JWK Set once no ID token of theirs can come back as a hint."""
+    gone = session.execute(
+        update(SigningKey)
+        .where(SigningKey.state == KeyState.RETIRING, SigningKey.retired_at < clock.now() - RETIRING_KEPT)
+        .values(state=KeyState.GONE)
+        .returning(SigningKey.kid)
+    )
+    return len(gone.all())
 
 
 def withdraw(session: Session, kid: str) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from idp.accounts.models import Account, one_of
@@ -183,7 +183,9 @@ class SigningKey(Base):
     __table_args__ = (
         CheckConstraint(one_of("state", KeyState), name="state"),
         Index("ix_signing_keys_alg_state", "alg", "state"),
-    )
+        Index("uq_signing_keys_active", "alg", unique=True, sqlite_where=text("state = 'active'"),
+              postgresql_where=text("state = 'active'")),
+    )  # fmt: skip
 
     kid: Mapped[str] = mapped_column(primary_key=True)
     alg: Mapped[str]

@@ -4,7 +4,6 @@ What Authlib 1.9 leaves open is closed here once for all grants: parameters are 
 Authlib sees them, exactly one way of authenticating is accepted, and a refused client gets 401.
 """
 
-import json
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
@@ -194,8 +193,3 @@ def _readable_basic(header: str) -> str:
 def refuse_parameters(reason: str) -> EndpointAnswer:
     """Answer ``invalid_request`` for parameters that could not be read."""
     return EndpointAnswer(400, {"error": "invalid_request", "error_description": reason})
-
-
-def as_json(answer: EndpointAnswer) -> str:
-    """Return the body text."""
-    return json.dumps(answer.body) if answer.body is not None else ""

@@ -77,10 +77,7 @@ class AccessClaims:
     sid: uuid.UUID
     family_id: uuid.UUID | None
     has_act: bool
-    actor: uuid.UUID | None
     expires_at: datetime
-    issued_at: datetime
-    raw: dict[str, Any]
 
 
 def mint_access_token(
@@ -152,8 +149,7 @@ def read_access_token(mint: Mint, token: str) -> AccessClaims:
             sub=uuid.UUID(claims["sub"]), client_id=claims["client_id"], audience=claims["aud"],
             scope=frozenset(claims["scope"].split()), sid=uuid.UUID(claims["sid"]),
             family_id=uuid.UUID(family) if dot else None, has_act=act is not None,
-            actor=uuid.UUID(act["sub"]) if act else None, expires_at=clock.from_epoch(claims["exp"]),
-            issued_at=clock.from_epoch(claims["iat"]), raw=claims,
+            expires_at=clock.from_epoch(claims["exp"]),
         )  # fmt: skip
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise TokenUnreadable("claims are missing") from error

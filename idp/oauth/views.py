@@ -23,7 +23,7 @@ from idp.oauth.authorization_request import NoRedirect
 from idp.oauth.authorize import Browser, SendTo, origin_of
 from idp.oauth.bearer import identify
 from idp.oauth.discovery import metadata
-from idp.oauth.end_session import LogoutAsked, LogoutRefused, check_logout, end_proxy_login
+from idp.oauth.end_session import NOWHERE, LogoutAsked, LogoutRefused, check_logout, end_proxy_login
 from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
@@ -199,22 +199,22 @@ def end_session() -> BaseResponse:
 
 @PAGES.post("/sign-out")
 def confirmed_sign_out() -> BaseResponse:
-    """Sign out at the person's own word; the form token proves that it is theirs."""
-    return_to = flask_request.form.get("return_to", "")
-    client_id = flask_request.form.get("client_id", "")
+    """Sign out at the person's own word; the form token proves that it is theirs.
+
+    Nothing that the form says about where to go next can keep them signed in.
+    """
+    form = flask_request.form
+    names = ("client_id", "post_logout_redirect_uri", "state")
+    parameters = {name: form[name] for name in names if form.get(name)}
     try:
-        asked = check_logout(
-            current_session(), current_mint(),
-            {"client_id": client_id, "post_logout_redirect_uri": return_to} if return_to else {},
-            current_browser_session(),
-        )  # fmt: skip
-    except LogoutRefused as refused:
-        return _error_page(refused.field_name, refused.reason)
+        asked = check_logout(current_session(), current_mint(), parameters, current_browser_session())
+    except LogoutRefused:
+        asked = NOWHERE
     sign_out()
     return _after_logout(asked)
 
 
 def _after_logout(asked: LogoutAsked) -> BaseResponse:
-    if asked.return_to is not None:
-        return redirect(asked.return_to, code=303)
+    if asked.location is not None:
+        return redirect(asked.location, code=303)
     return make_response(render_template("oauth/signed_out.html"))

@@ -150,6 +150,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("signing_keys", schema=None) as batch_op:
         batch_op.create_index("ix_signing_keys_alg_state", ["alg", "state"], unique=False)
+        batch_op.create_index(
+            "uq_signing_keys_active",
+            ["alg"],
+            unique=True,
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
+        )
 
     op.create_table(
         "used_assertions",
@@ -540,6 +547,11 @@ def downgrade() -> None:
 
     op.drop_table("used_assertions")
     with op.batch_alter_table("signing_keys", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_signing_keys_active",
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
+        )
         batch_op.drop_index("ix_signing_keys_alg_state")
 
     op.drop_table("signing_keys")
