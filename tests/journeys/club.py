@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from uuid import UUID
 
 import requests
 from sqlalchemy import Engine
@@ -16,7 +15,8 @@ from sqlalchemy import Engine
 from idp.demo_processes import DemoFolder, Ports, Processes, open_database, prepare_data
 from tests.personas import Casting
 
-_ENTRY = re.compile(r'<a href="/dev/mails/([0-9a-f-]{36})">(.*?)</a>', re.S)
+_ENTRY = re.compile(r'<a href="/dev/mails/([0-9a-f-]{36})">')
+_SUBJECT = re.compile(r"<h1>(.*?)</h1>", re.S)
 _TEXT = re.compile(r'<p id="mail-text">(.*?)</p>', re.S)
 _LINK = re.compile(r"https?://\S+")
 
@@ -25,7 +25,6 @@ _LINK = re.compile(r"https?://\S+")
 class Letter:
     """A mail as its reader has it."""
 
-    id: UUID
     subject: str
     text: str
 
@@ -76,7 +75,7 @@ class Club:
         """Return the mails to an address, newest first."""
         page = requests.get(f"{self.idp}/dev/mails", params={"to": to}, timeout=10)
         page.raise_for_status()
-        return [self._read(UUID(item), html.unescape(subject)) for item, subject in _ENTRY.findall(page.text)]
+        return [self.read(item) for item in _ENTRY.findall(page.text)]
 
     def letter(self, to: str, subject: str) -> Letter:
         """Return the newest mail to an address whose subject holds this text."""
@@ -86,12 +85,15 @@ class Club:
                 return letter
         raise AssertionError(f"no mail 「{subject}」 to {to}, only {[letter.subject for letter in letters]}")
 
-    def _read(self, item: UUID, subject: str) -> Letter:
+    def read(self, item: str) -> Letter:
+        """Return a mail by its id on the mail page."""
         page = requests.get(f"{self.idp}/dev/mails/{item}", timeout=10)
         page.raise_for_status()
-        found = _TEXT.search(page.text)
-        shown = re.sub(r"<br>", "\n", found[1]) if found else ""
-        return Letter(item, subject.strip(), html.unescape(re.sub(r"<[^>]+>", "", shown)))
+        subject, text = _SUBJECT.search(page.text), _TEXT.search(page.text)
+        assert subject
+        assert text, f"the mail {item} is not kept"
+        lines = re.sub(r"<br>", "\n", text[1])
+        return Letter(_unmark(subject[1]).strip(), _unmark(lines))
 
 
 @contextmanager
@@ -109,6 +111,11 @@ def running_club(path: Path) -> Iterator[Club]:
         club.engine.dispose()
     finally:
         processes.stop()
+
+
+def _unmark(fragment: str) -> str:
+    """Return the text of a piece of HTML."""
+    return html.unescape(re.sub(r"<[^>]+>", "", fragment))
 
 
 def _free_ports(count: int) -> list[int]:

@@ -50,8 +50,10 @@ class Person:
         return self
 
     def press(self, name: str) -> Self:
-        """Press the button of this name."""
-        self.page.get_by_role("button", name=name, exact=True).click()
+        """Press the button of this name; the page's own before one of its header."""
+        here = self.page.locator("main").get_by_role("button", name=name, exact=True)
+        anywhere = self.page.get_by_role("button", name=name, exact=True)
+        (here if here.count() else anywhere).click()
         self.page.wait_for_load_state()
         return self
 
@@ -170,6 +172,7 @@ class Crowd:
             viewport={"width": equipment.width, "height": 900},
             color_scheme="dark" if equipment.dark else "light",
             java_script_enabled=equipment.javascript,
+            reduced_motion="reduce",
         )
         context.set_default_timeout(SECONDS * 1000)
         person = Person(self.club, context, context.new_page(), equipment)

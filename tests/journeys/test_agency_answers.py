@@ -3,15 +3,8 @@
 import requests
 
 from tests.journeys.club import Club
+from tests.journeys.delegating import ask
 from tests.journeys.person import Crowd, Person
-
-
-def ask(club: Club, *, units: int = 1) -> tuple[str, str, str]:
-    """Let an owner ask an agency; return both addresses and the link of the agency's mail."""
-    owner, agency = club.casting.owner(units=units), club.casting.agency()
-    club.casting.consent(owner, agency, approved=False)
-    link = club.letter(agency.email, "申請がありました").link("/agency_admin/")
-    return owner.email, agency.email, link
 
 
 def test_the_mailed_link_asks_for_sign_in_and_then_shows_the_page(visitor: Person, club: Club) -> None:

@@ -1,17 +1,22 @@
 """1. 業者様の新規会員登録: from the first address typed to the agency's own page in the portal."""
 
-import itertools
-
 import pytest
 
-from tests.journeys.club import Club, Letter
+from tests.journeys.club import Club
 from tests.journeys.person import Crowd, Equipment, Person
+from tests.journeys.registering import (
+    GOOD_PASSWORD,
+    SEVERAL,
+    ask_for_the_agency_mail,
+    fill_in_agency,
+    fill_in_the_postal_code,
+    new_address,
+    open_agency_form,
+    type_password,
+)
 
-GOOD_PASSWORD = "yane-no-ue-ni-7mai"
 KANDA = "1010041"
 """A postal code of one town."""
-SEVERAL = "4410302"
-"""A postal code of several towns."""
 COMPANY = "㈱ひかり\ufa10電設"
 """Two characters that the usual folding would change: ㈱, and the 塚 of U+FA10."""
 FOLDED = {
@@ -24,34 +29,6 @@ FOLDED = {
     "町名番地(建物名)": "神田須田町1-2 塚ビル3階",
     "電話番号": "0312345678",
 }
-numbers = itertools.count(1)
-
-
-def new_address(kind: str = "company") -> str:
-    """Return an address that nobody has used in this club."""
-    return f"{kind}{next(numbers)}@newcomer.example"
-
-
-def ask_for_the_mail(person: Person, email: str) -> Letter:
-    """Go from the agencies' sign-in to the mail with the link."""
-    person.open(f"{person.club.idp}/store/linkaccounts").follow("新規会員登録はこちら")
-    person.fill({"メールアドレス": email}).press("送信する")
-    assert person.heading == "メールをお送りしました"
-    return person.club.letter(email, "仮登録メール")
-
-
-def open_the_form(person: Person, email: str) -> Person:
-    """Open the form behind the mailed link."""
-    return person.open(ask_for_the_mail(person, email).link("/register/agency/member/"))
-
-
-def fill_in_the_postal_code(person: Person, code: str) -> None:
-    """Type it and, where no script watches, press the button beside it."""
-    person.type("郵便番号", code)
-    if not person.equipment.javascript:
-        person.press("住所を入力")
-    else:
-        person.page.locator("[data-postal-result] p").first.wait_for()
 
 
 def test_an_agency_registers_and_signs_in(visitor: Person, club: Club) -> None:
@@ -59,7 +36,7 @@ def test_an_agency_registers_and_signs_in(visitor: Person, club: Club) -> None:
     visitor.open(f"{club.idp}/store/linkaccounts")
     assert visitor.heading == "販売店・業者様向け ニチコンオーナーズ倶楽部管理画面"
 
-    letter = ask_for_the_mail(visitor, email)
+    letter = ask_for_the_agency_mail(visitor, email)
     assert letter.subject == "[ニチコンオーナーズ倶楽部]ニチコンオーナーズ倶楽部仮登録メール"
     assert letter.text.lstrip().startswith("※このメールはシステムからの自動返信です")
     assert "仮登録の有効期限は1時間です。期限切れの場合は、再度登録をお願いいたします。" in letter.text
@@ -101,29 +78,16 @@ def type_as_people_do(person: Person) -> None:
     type_password(person, GOOD_PASSWORD).press("確認する")
 
 
-def type_password(person: Person, password: str) -> Person:
-    """Type it twice."""
-    return person.fill({"ログインパスワード": password, "ログインパスワード(確認用)": password})
-
-
 def test_the_browsers_back_button_loses_nothing(visitor: Person) -> None:
-    open_the_form(visitor, new_address())
-    fill_in(visitor).press("確認する")
+    open_agency_form(visitor, new_address())
+    fill_in_agency(visitor).press("確認する")
     visitor.back()
     assert visitor.value("企業名") == "有限会社うみかぜ"
     assert visitor.value("電話番号") == "0982345678"
 
 
-def fill_in(person: Person) -> Person:
-    """Fill in everything rightly."""
-    person.fill({"企業名": "有限会社うみかぜ", "氏名": "比嘉 光", "フリガナ": "ヒガ ヒカル"})
-    person.fill({"郵便番号": "9000015", "都道府県": "沖縄県", "市区町村": "那覇市"})
-    person.fill({"町名番地(建物名)": "久茂地1-1", "電話番号": "0982345678"})
-    return type_password(person, GOOD_PASSWORD)
-
-
 def test_who_shares_a_postal_code_with_other_towns_chooses(visitor: Person) -> None:
-    open_the_form(visitor, new_address())
+    open_agency_form(visitor, new_address())
     fill_in_the_postal_code(visitor, SEVERAL)
     towns = visitor.page.locator(".town").all_inner_texts()
     assert len(towns) > 1
@@ -132,7 +96,7 @@ def test_who_shares_a_postal_code_with_other_towns_chooses(visitor: Person) -> N
 
 
 def test_what_somebody_typed_is_not_overwritten_by_the_postal_code(visitor: Person) -> None:
-    open_the_form(visitor, new_address()).fill({"町名番地(建物名)": "自分で書いた町"})
+    open_agency_form(visitor, new_address()).fill({"町名番地(建物名)": "自分で書いた町"})
     fill_in_the_postal_code(visitor, KANDA)
     assert visitor.value("市区町村") == "千代田区"
     assert visitor.value("町名番地(建物名)") == "自分で書いた町"
@@ -148,14 +112,14 @@ def test_what_somebody_typed_is_not_overwritten_by_the_postal_code(visitor: Pers
 )
 def test_a_weak_password_is_refused_with_its_reason(person: Crowd, password: str, reason: str) -> None:
     anyone = person(Equipment(javascript=False))
-    open_the_form(anyone, new_address())
-    type_password(fill_in(anyone), password).press("確認する")
+    open_agency_form(anyone, new_address())
+    type_password(fill_in_agency(anyone), password).press("確認する")
     assert [error for error in anyone.errors if reason in error]
     assert anyone.value("電話番号") == "0982345678"
 
 
 def test_a_form_sent_empty_names_every_field_that_is_missing(visitor: Person) -> None:
-    open_the_form(visitor, new_address()).press("確認する")
+    open_agency_form(visitor, new_address()).press("確認する")
     links = visitor.page.locator(".error-summary a").all_inner_texts()
     for label in ("企業名", "氏名", "フリガナ", "郵便番号", "都道府県", "市区町村", "町名番地", "電話番号"):
         assert [link for link in links if link.startswith(label)]

@@ -1,9 +1,8 @@
 """A password is forgotten, and another one set by a mailed link."""
 
 from tests.journeys.club import Club
+from tests.journeys.mailed_links import NEW_PASSWORD, set_password
 from tests.journeys.person import Crowd, Person
-
-NEW = "kaki-no-ki-ga-3bon"
 
 
 def ask_for_a_link(person: Person, email: str) -> str:
@@ -14,24 +13,18 @@ def ask_for_a_link(person: Person, email: str) -> str:
     return person.club.letter(email, "パスワード再設定のご案内").link("/password/reset/")
 
 
-def set_password(person: Person, password: str) -> Person:
-    """Type it twice and send it."""
-    person.fill({"新しいパスワード": password, "新しいパスワード(確認用)": password})
-    return person.press("設定する")
-
-
 def test_an_owner_sets_a_new_password_and_signs_in_with_it(visitor: Person, club: Club) -> None:
     email = club.casting.owner().email
     visitor.open(ask_for_a_link(visitor, email))
     set_password(visitor, "12345678901")
     assert "推測されやすい" in visitor.errors[0]
-    set_password(visitor, NEW)
+    set_password(visitor, NEW_PASSWORD)
     assert "新しいパスワードを設定しました。" in visitor.main
     assert "パスワードが変更されました。" in club.letter(email, "パスワードが変更").subject
 
     visitor.enter_mypage(email)
     assert "パスワードが正しくありません。" in visitor.main
-    visitor.enter_mypage(email, NEW)
+    visitor.enter_mypage(email, NEW_PASSWORD)
     assert visitor.heading == "マイページ"
 
 
@@ -41,7 +34,7 @@ def test_a_new_password_ends_every_other_sign_in(person: Crowd, club: Club) -> N
     thief.open(f"{club.idp}/account")
     assert thief.heading == "お客様情報"
     owner = person()
-    set_password(owner.open(ask_for_a_link(owner, email)), NEW)
+    set_password(owner.open(ask_for_a_link(owner, email)), NEW_PASSWORD)
     thief.open(f"{club.idp}/account")
     assert thief.heading == "ログイン"
 
@@ -51,8 +44,8 @@ def test_staff_set_a_new_password_too(person: Crowd, club: Club) -> None:
     staff = person()
     staff.open(f"{club.idp}/store/linkaccounts").follow("パスワードをお忘れの方")
     staff.fill({"メールアドレス": email}).press("送信する")
-    set_password(staff.open(club.letter(email, "再設定").link("/password/reset/")), NEW)
-    staff.enter_portal(email, NEW)
+    set_password(staff.open(club.letter(email, "再設定").link("/password/reset/")), NEW_PASSWORD)
+    staff.enter_portal(email, NEW_PASSWORD)
     assert staff.heading == "販売店・業者様情報"
 
 

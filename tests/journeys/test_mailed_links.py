@@ -1,51 +1,11 @@
 """The five things that a mailed link can be, a page for each, and scanners that open every link."""
 
-import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
-
 import pytest
 import requests
-from sqlalchemy import update
 
-from idp import clock, credentials
-from idp.accounts.models import MailLink
 from tests.journeys.club import Club
+from tests.journeys.mailed_links import KINDS, Kind, address_for, ask, make_old
 from tests.journeys.person import Crowd, Equipment, Person
-from tests.journeys.test_agency_registers import fill_in as fill_in_agency
-from tests.journeys.test_forgotten_password import NEW, set_password
-from tests.journeys.test_owner_registers import fill_in as fill_in_owner
-
-numbers = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a link is for, and how somebody asks for it and uses it."""
-
-    start: str
-    path: str
-    subject: str
-    form: str
-    use: Callable[[Person], Person]
-    needs_account: bool = False
-
-
-KINDS = {
-    "an agency's registration": Kind(
-        "/register/agency", "/register/agency/member/", "仮登録メール", "販売店情報",
-        lambda person: fill_in_agency(person).press("確認する").press("登録する"),
-    ),
-    "an owner's registration": Kind(
-        "/register/owner", "/register/owner/", "仮登録メール", "お客様情報",
-        lambda person: fill_in_owner(person).press("次へ").press("あとで登録する").press("登録する"),
-    ),
-    "a new password": Kind(
-        "/password/forgot", "/password/reset/", "パスワード再設定のご案内", "新しいパスワードの設定",
-        lambda person: set_password(person, NEW), needs_account=True,
-    ),
-}  # fmt: skip
 
 
 @pytest.fixture(params=KINDS)
@@ -56,27 +16,6 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 @pytest.fixture
 def reader(person: Crowd) -> Person:
     return person(Equipment(javascript=False))
-
-
-def address_for(club: Club, kind: Kind) -> str:
-    """Return an address that can ask for such a link."""
-    if kind.needs_account:
-        return club.casting.owner(units=0).email
-    return f"link{next(numbers)}@newcomer.example"
-
-
-def ask(person: Person, kind: Kind, email: str) -> str:
-    """Ask for a link and return the one in the newest mail."""
-    person.open(f"{person.club.idp}{kind.start}").fill({"メールアドレス": email}).press("送信する")
-    return person.club.letter(email, kind.subject).link(kind.path)
-
-
-def make_old(club: Club, link: str) -> None:
-    """Let a link have ended a second ago."""
-    old = update(MailLink).where(MailLink.digest == credentials.digest(link.rpartition("/")[2]))
-    with club.engine.begin() as connection:
-        changed = connection.execute(old.values(expires_at=clock.now() - timedelta(seconds=1)))
-    assert changed.rowcount == 1
 
 
 def test_a_fresh_link_works_once_and_then_says_that_it_was_used(

@@ -1,9 +1,8 @@
 """2. お客様のログイン許可: an owner names an agency, sees who it is, chooses, and consents."""
 
 from tests.journeys.club import Club
+from tests.journeys.delegating import AGENCY_FIELD, name_agency
 from tests.journeys.person import Crowd, Person
-
-FIELD = "ログインを許可する販売店・業者様のメールアドレス"
 
 
 def open_the_form(owner: Person, email: str) -> Person:
@@ -14,11 +13,6 @@ def open_the_form(owner: Person, email: str) -> Person:
     owner.follow("お客様情報やサービス加入状況を見る")
     assert owner.heading == "お客様情報"
     return owner.follow("登録情報を変更する")
-
-
-def name_agency(owner: Person, email: str) -> Person:
-    """Enter the agency's address and go on."""
-    return owner.fill({FIELD: email}).press("確認する")
 
 
 def test_an_owner_consents_to_what_they_have_seen(visitor: Person, club: Club) -> None:
@@ -65,7 +59,7 @@ def test_an_address_of_no_agency_is_refused_and_nothing_leaves(visitor: Person, 
         name_agency(open_the_form(visitor, part.email), nobody)
         assert "＊このメールアドレスの販売店・業者様は登録されていません。" in visitor.errors[0]
         assert "0120-000-000" in visitor.errors[0]
-        assert visitor.value(FIELD) == nobody
+        assert visitor.value(AGENCY_FIELD) == nobody
         assert not club.letters(nobody)
         visitor.context.clear_cookies()
     visitor.enter_mypage(part.email).open(f"{club.idp}/account")
@@ -78,9 +72,9 @@ def test_going_back_from_the_confirmation_loses_nothing(visitor: Person, club: C
     name_agency(visitor, agency.email).press("戻って修正する")
     assert visitor.value("町名番地(建物名)") == "新しい町5-6"
     assert visitor.value("電話番号") == "0759998888"
-    assert visitor.value(FIELD) == agency.email
+    assert visitor.value(AGENCY_FIELD) == agency.email
     assert not club.letters(agency.email)
-    visitor.fill({FIELD: ""}).press("確認する").press("確認する")
+    visitor.fill({AGENCY_FIELD: ""}).press("確認する").press("確認する")
     assert "登録情報を変更しました。" in visitor.main
     assert visitor.details()["町名番地"] == "新しい町5-6"
 
@@ -121,4 +115,4 @@ def test_an_owner_takes_a_request_back(visitor: Person, club: Club) -> None:
 def test_a_link_from_the_agency_brings_its_address_along(person: Crowd, club: Club) -> None:
     part, agency = club.casting.owner(), club.casting.agency()
     owner = person().open(f"{club.idp}/account/edit?agency={agency.email}").sign_in(part.email)
-    assert owner.value(FIELD) == agency.email
+    assert owner.value(AGENCY_FIELD) == agency.email

@@ -5,37 +5,12 @@ import time
 
 import pytest
 
-from idp.demo import AgencyPart, OwnerPart
 from tests.journeys.club import Club
+from tests.journeys.delegating import act, agreed, banner, open_owner, revoke, service
 from tests.journeys.person import DESK, Crowd, Equipment, Person
 
 REVOCATION_SECONDS = 5
 PAGES = ("/home", "/customer", "/products", "/power")
-
-
-def agreed(club: Club, *, write: bool = False) -> tuple[OwnerPart, AgencyPart]:
-    """Return an owner and an agency with a grant in force."""
-    owner, agency = club.casting.owner(), club.casting.agency()
-    club.casting.consent(owner, agency, write=write)
-    return owner, agency
-
-
-def open_owner(staff: Person, owner: OwnerPart, agency: AgencyPart) -> Person:
-    """Sign in at the portal and open the owner's page from the list."""
-    staff.enter_portal(agency.email).follow("販売店・業者様向け管理画面を見る").follow("詳細")
-    assert staff.details()["Email"] == owner.email
-    return staff
-
-
-def act(staff: Person, owner: OwnerPart, agency: AgencyPart, *, reason: str = "") -> Person:
-    """Go all the way into the owner's マイページ."""
-    return open_owner(staff, owner, agency).fill({"代理ログインの理由": reason}).press("代理ログイン")
-
-
-def banner(person: Person) -> str:
-    """Return what the banner says, or nothing."""
-    shown = person.page.locator("section.act-as")
-    return " ".join(shown.inner_text().split()) if shown.count() else ""
 
 
 def test_staff_act_for_an_owner_under_a_banner_and_come_back(visitor: Person, club: Club) -> None:
@@ -118,12 +93,6 @@ def test_who_may_change_settings_changes_a_service(visitor: Person, person: Crow
     )
 
 
-def service(person: Person, name: str) -> str:
-    """Return whether the page says 加入 or 未加入."""
-    (line,) = person.page.locator(".services li").filter(has_text=name).all_inner_texts()
-    return line.split()[-1]
-
-
 def test_staff_never_reach_what_is_the_owners_alone(visitor: Person, club: Club) -> None:
     owner, agency = agreed(club, write=True)
     act(visitor, owner, agency)
@@ -148,10 +117,7 @@ def test_a_revocation_ends_the_proxy_login_at_the_next_click(
 ) -> None:
     owner, agency = agreed(club, write=True)
     staff, home = act(person(), owner, agency), person().enter_mypage(owner.email)
-    home.open(f"{club.idp}/account").follow("許可を取り消す")
-    assert home.heading == "許可を取り消しますか"
-    assert agency.name in home.main
-    home.press("許可を取り消す")
+    revoke(home)
     pressed = time.monotonic()
     assert (
         f"{agency.name} 様への許可を取り消しました。いま行われている代理ログインも終了しました。" in home.main
@@ -174,7 +140,7 @@ def test_a_change_that_was_open_at_the_revocation_is_not_made(person: Crowd, clu
     staff, home = act(person(), owner, agency), person().enter_mypage(owner.email)
     staff.follow("登録状況を見る").follow("サービスの加入・解約")
     staff.choose_service("ai_control", "leave").press("確認する")
-    home.open(f"{club.idp}/account").follow("許可を取り消す").press("許可を取り消す")
+    revoke(home)
     staff.press("変更する")
     assert staff.heading == "代理ログインは終了しました"
     assert service(home.open(f"{club.mypage}/products"), "AI自動制御") == "加入"

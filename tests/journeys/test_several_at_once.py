@@ -2,11 +2,9 @@
 
 from playwright.sync_api import Page
 
-from idp.demo import OwnerPart
 from tests.journeys.club import Club
+from tests.journeys.delegating import act, act_for, agreed, ask, banner, service
 from tests.journeys.person import Crowd, Person
-from tests.journeys.test_agency_answers import ask
-from tests.journeys.test_proxy_login import act, agreed, banner, service
 
 
 def test_who_approves_in_a_second_tab_is_told_that_it_is_done(person: Crowd, club: Club) -> None:
@@ -113,8 +111,3 @@ def test_a_second_proxy_login_in_another_tab_changes_nothing_for_either_owner(
         assert service(home, "AI自動制御") == "加入"
     home = person().enter_mypage(first.email).open(f"{club.idp}/account/delegations")
     assert "に終了" in home.page.locator(".history li").first.inner_text()
-
-
-def act_for(staff: Person, owner: OwnerPart) -> Person:
-    """Act for an owner when the portal is signed in already."""
-    return staff.open(f"{staff.club.portal}/agency_admin/{owner.user_id}").press("代理ログイン")
