@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, make_response, redirect, render_template, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_babel import Babel, get_locale
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import StrictUndefined
@@ -14,7 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from idp import accounts, delegation, oauth, unit_of_work
 from idp.accounts.blueprints import BLUEPRINTS as ACCOUNT_BLUEPRINTS
-from idp.accounts.rules import NotSignedIn
+from idp.accounts.rules import AgencyNotActive, NotSignedIn
 from idp.accounts.sessions.access import OWNER_SIGN_IN, current_person, init_login, sign_in_address
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
@@ -26,11 +27,35 @@ from idp.mail.rendering import templates_folder
 from idp.oauth import content_policy
 from idp.oauth import views as oauth_views
 from idp.settings import Settings
-from idp.web import brand_of, chosen_locale, current_settings, filters, problem, request_id
+from idp.web import (
+    ScopeMissing,
+    TokenMissing,
+    bearer_challenge,
+    brand_of,
+    chosen_locale,
+    filters,
+    is_cookie_withheld,
+    is_from_elsewhere,
+    problem,
+    request_id,
+)
 
 SLICES = (accounts, delegation, oauth)
 LARGEST_FORM = 256 * 1024
 API, TOKEN_STYLE = "/api/", ("/oauth/token", "/oauth/userinfo")
+
+
+class OwnSiteCookie(SecureCookieSessionInterface):
+    """The sign-in cookie, which no answer to another site's form replaces.
+
+    Browsers withhold a SameSite=Lax cookie from such a form, yet store the one in its answer: every page of
+    ours begins a session for its form token, and so any site could sign people out.
+    """
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie, unless the form was refused for where it came from, or came without its cookie."""
+        if not g.get("is_foreign_form", False) and not is_cookie_withheld():
+            super().save_session(app, session, response)
 
 
 class Application(Flask):
@@ -54,13 +79,14 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         "idp", template_folder=str(templates_folder()), static_folder=str(Path(__file__).parent / "static")
     )
     app.extensions["settings"] = settings
+    app.session_interface = OwnSiteCookie()
     _configure(app, settings)
     unit_of_work.init_app(
         app, database or Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
     )
     init_request_log(app)
-    csrf = CSRFProtect(app)
     app.before_request(_check_origin)
+    csrf = CSRFProtect(app)
     init_login(app)
     oauth_views.init_oauth(app)
     app.after_request(_headers)
@@ -122,16 +148,11 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
 
 
 def _check_origin() -> BaseResponse | None:
-    """Refuse a form that another site sent, even with a form token (Fetch Metadata; OWASP CSRF).
-
-    Our own pages send no referrer, and browsers then say ``Origin: null``; Sec-Fetch-Site tells the truth.
-    """
+    """Refuse a form that another site sent, even with a form token."""
     if request.method in unit_of_work.SAFE_METHODS or request.path.startswith((API, "/oauth/")):
         return None
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
-    foreign_site = site is not None and site not in {"same-origin", "none"}
-    foreign_origin = origin not in {"null", current_settings().issuer_origin}
-    return _error_page(HTTPStatus.FORBIDDEN) if foreign_site or foreign_origin else None
+    g.is_foreign_form = is_from_elsewhere()
+    return _error_page(HTTPStatus.FORBIDDEN) if g.is_foreign_form else None
 
 
 def _headers(response: Response) -> Response:
@@ -160,17 +181,25 @@ def _headers(response: Response) -> Response:
 
 def _register_errors(app: Flask) -> None:
     @app.errorhandler(CSRFError)
-    def _forged(_error: CSRFError) -> BaseResponse:
-        return _error_page(HTTPStatus.FORBIDDEN)
+    def _stale(_error: CSRFError) -> BaseResponse:
+        """Answer 400: another site's form was refused before; this one was open for too long."""
+        return _error_page(HTTPStatus.BAD_REQUEST)
 
     @app.errorhandler(NotSignedIn)
     def _not_signed_in(_error: NotSignedIn) -> BaseResponse:
         return redirect(sign_in_address(OWNER_SIGN_IN), code=303)
 
+    @app.errorhandler(TokenMissing)
+    @app.errorhandler(ScopeMissing)
+    def _token_refused(error: TokenMissing | ScopeMissing) -> BaseResponse:
+        return bearer_challenge(error)
+
     @app.errorhandler(Refusal)
     def _refused(error: Refusal) -> BaseResponse:
         if request.path.startswith(API):
             return problem(error.status, type(error).__name__)
+        if isinstance(error, AgencyNotActive):
+            return make_response(render_template("errors/agency_suspended.html"), error.status)
         return _error_page(HTTPStatus(error.status))
 
     @app.errorhandler(HTTPException)

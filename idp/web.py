@@ -52,9 +52,12 @@ class TokenMissing(Refusal):
 
 
 class ScopeMissing(Forbidden):
-    """The access token does not carry the scope that the call needs (RFC 6750 §3.1)."""
+    """The access token does not carry the scope that the call needs (RFC 6750 §3.1).
 
-    def __init__(self, scope: str) -> None:
+    :ivar scope: what is needed, or None where no scope would open the call to this token.
+    """
+
+    def __init__(self, scope: str | None) -> None:
         super().__init__(scope)
         self.scope = scope
 
@@ -97,9 +100,7 @@ def require_scope(*, own: str | None = None, act: str | None = None) -> BearerId
     """
     identity = bearer()
     needed = own if identity.actor is None else act
-    if needed is None:
-        raise Forbidden
-    if needed not in identity.scope:
+    if needed is None or needed not in identity.scope:
         raise ScopeMissing(needed)
     return identity
 
@@ -112,6 +113,53 @@ def problem(status: int, title: str, *, detail: str = "", **extra: Any) -> Respo
     response.status_code = status
     response.mimetype = "application/problem+json"
     return response
+
+
+def bearer_challenge(error: TokenMissing | ScopeMissing) -> Response:
+    """Return the answer to a call whose access token is missing or does not reach so far (RFC 6750 §3).
+
+    A call without any token is not told of an error: it may just not know that one is needed.
+    """
+    challenge = {"realm": current_settings().issuer}
+    if isinstance(error, ScopeMissing):
+        challenge["error"] = "insufficient_scope"
+        if error.scope is not None:
+            challenge["scope"] = error.scope
+    elif request.headers.get("Authorization", "").lower().startswith("bearer "):
+        challenge["error"] = "invalid_token"
+    response = problem(error.status, type(error).__name__, detail=_CHALLENGES[type(error)])
+    response.headers["WWW-Authenticate"] = "Bearer " + ", ".join(
+        f'{name}="{value}"' for name, value in challenge.items()
+    )
+    return response
+
+
+_CHALLENGES = {
+    TokenMissing: "A valid access token is needed.",
+    ScopeMissing: "The access token does not reach so far.",
+}
+
+
+def is_from_elsewhere() -> bool:
+    """Tell whether another site's page sent this form (Fetch Metadata; OWASP CSRF).
+
+    Our own pages send no referrer, and browsers then say ``Origin: null``; Sec-Fetch-Site tells the truth.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "null")
+    foreign_site = site is not None and site not in {"same-origin", "none"}
+    return foreign_site or origin not in {"null", current_settings().issuer_origin}
+
+
+def is_cookie_withheld() -> bool:
+    """Tell whether a form came without the sign-in cookie because another site may have sent it.
+
+    Browsers withhold SameSite=Lax cookies from cross-site POSTs, so that nothing can be concluded from the
+    absence. Without Sec-Fetch-Site an ``Origin: null`` may be anybody's.
+    """
+    if request.method != "POST" or current_app.config["SESSION_COOKIE_NAME"] in request.cookies:
+        return False
+    is_anybodys = request.headers.get("Origin") == "null" and "Sec-Fetch-Site" not in request.headers
+    return is_anybodys or is_from_elsewhere()
 
 
 _PLAIN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*\Z")

@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
@@ -29,18 +30,32 @@ from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
 from idp.oauth.keys import KeyRingCache
 from idp.oauth.models import SignInPage
-from idp.oauth.parameters import ParametersRefused, load_body_parameters, load_query_or_body_parameters
+from idp.oauth.parameters import (
+    Parameters,
+    ParametersRefused,
+    load_body_parameters,
+    load_query_or_body_parameters,
+)
 from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
 from idp.oauth.tokens import Mint
 from idp.oauth.userinfo import userinfo
 from idp.unit_of_work import current_session, writes_on_get
-from idp.web import LANGUAGE_COOKIE, LOCALES, bearer, current_settings, problem, remember_language
+from idp.web import (
+    LANGUAGE_COOKIE,
+    LOCALES,
+    current_settings,
+    is_cookie_withheld,
+    remember_language,
+    require_scope,
+)
 
 GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant)
 PROTOCOL = Blueprint("oauth", __name__)
 """Endpoints for machines: no cookie is read by them, so no form token is asked for."""
 PAGES = Blueprint("oauth_pages", __name__)
 """Endpoints that a person's browser visits."""
+LARGEST_QUERY = 8000
+"""Bytes that gunicorn and common proxies still take in a request line."""
 SIGN_IN_PAGES = {SignInPage.OWNERS: "/sign-in", SignInPage.AGENCIES: "/store/linkaccounts"}
 
 
@@ -107,16 +122,8 @@ def token() -> Response:
 @PROTOCOL.route("/oauth/userinfo", methods=["GET", "POST"])
 def userinfo_endpoint() -> Response:
     """Serve userinfo (OIDC Core §5.3); without a good token RFC 6750 §3 says what to answer."""
-    identity = g.get("bearer")
-    if identity is None:
-        response = problem(401, "invalid_token", detail="a valid access token is needed")
-        response.headers["WWW-Authenticate"] = 'Bearer realm="userinfo", error="invalid_token"'
-        return response
-    if "openid" not in identity.scope:
-        response = problem(403, "insufficient_scope", detail="the access token needs the scope openid")
-        response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope", scope="openid"'
-        return response
-    response = jsonify(userinfo(current_session(), bearer()))
+    identity = require_scope(own="openid", act="openid")
+    response = jsonify(userinfo(current_session(), identity))
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -134,10 +141,23 @@ def authorize() -> BaseResponse:
             parameters = load_query_or_body_parameters(flask_request)
         except ParametersRefused as refused:
             return _carry_out(authorization.begin_refused(current_session(), current_settings(), refused))
+        if is_cookie_withheld():
+            return _again_by_get(parameters)
         answer = _carry_out(authorization.begin(current_session(), current_mint(), parameters, _browser()))
         return _in_language(answer, parameters.get("ui_locales", ""))
     except NoRedirect as error:
         return _error_page(error.field_name, error.reason)
+
+
+def _again_by_get(parameters: Parameters) -> BaseResponse:
+    """Ask for the same by GET, to which the browser sends the cookie that it keeps from cross-site POSTs.
+
+    Answered at once, nobody would seem to be signed in here, and the new session would replace theirs.
+    """
+    query = urlencode(parameters)
+    if len(query) > LARGEST_QUERY:
+        return _error_page("request", "sent from another site by POST, it must not exceed 8000 bytes")
+    return redirect(f"{current_settings().issuer_path}{flask_request.path}?{query}", code=303)
 
 
 @PAGES.get("/oauth/authorize/<uuid:request_id>")
@@ -181,6 +201,8 @@ def end_session() -> BaseResponse:
     """Serve RP-Initiated Logout; without a hint for this very session the person is asked."""
     try:
         parameters = load_query_or_body_parameters(flask_request)
+        if is_cookie_withheld():
+            return _again_by_get(parameters)
         asked = check_logout(current_session(), current_mint(), parameters, current_browser_session())
     except ParametersRefused as refused:
         return _error_page("request", refused.reason)
