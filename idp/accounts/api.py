@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 
 from idp import clock
 from idp.accounts.models import Account, Member, OwnerProfile, Product
-from idp.accounts.people import find_account, find_member
+from idp.accounts.people import find_account, find_member, get_member_in_good_standing
 from idp.accounts.products.service import ChangedBy, change_services, joined_at, list_products
-from idp.accounts.rules import AgencyNotActive, AgencyStatus, MemberRole, NotAMember, NotAnOwner, Service
+from idp.accounts.rules import MemberRole, NotAnOwner, Service
 from idp.unit_of_work import current_session
 from idp.web import BearerIdentity, problem, require_scope
 
@@ -74,11 +74,7 @@ def change_product(product_id: UUID) -> Response:
 def agency() -> Response:
     """Answer with the caller's agency and their place in it."""
     identity = require_scope(own="agency.read")
-    member = find_member(current_session(), identity.subject)
-    if member is None:
-        raise NotAMember
-    if member.agency.status != AgencyStatus.ACTIVE:
-        raise AgencyNotActive
+    member = get_member_in_good_standing(current_session(), identity.subject)
     own, role = member.agency, MemberRole(member.role)
     return jsonify(
         id=str(own.id), name=own.name, representative_name=own.representative_name,

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Agency, Member
-from idp.accounts.rules import AgencyStatus
+from idp.accounts.rules import AgencyNotActive, AgencyStatus, NotAMember
 
 
 def find_account(session: Session, account_id: uuid.UUID) -> Account | None:
@@ -27,6 +27,29 @@ def find_member(session: Session, account_id: uuid.UUID) -> Member | None:
         .where(Member.account_id == account_id, Member.left_at.is_(None))
         .where(Agency.status != AgencyStatus.CLOSED)
     )
+
+
+def get_member_in_good_standing(session: Session, account_id: uuid.UUID) -> Member:
+    """Return a person's place in an agency that is in business; only such a member may do anything.
+
+    :raises NotAMember: the person belongs to no agency, or to one that is closed.
+    :raises AgencyNotActive: the agency is suspended.
+    """
+    member = find_member(session, account_id)
+    if member is None:
+        raise NotAMember
+    if member.agency.status != AgencyStatus.ACTIVE:
+        raise AgencyNotActive
+    return member
+
+
+def is_member_in_good_standing(session: Session, account_id: uuid.UUID) -> bool:
+    """Tell whether ``get_member_in_good_standing`` has an answer for this person."""
+    try:
+        get_member_in_good_standing(session, account_id)
+    except (NotAMember, AgencyNotActive):
+        return False
+    return True
 
 
 def find_open_agency(session: Session, email: str) -> Agency | None:

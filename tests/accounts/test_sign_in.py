@@ -7,10 +7,12 @@ import time_machine
 from sqlalchemy import update
 
 from idp import clock, credentials
-from idp.accounts.models import Account, BrowserSession, SignInFailure
-from idp.accounts.rules import AccountStatus, sign_in_wait
+from idp.accounts.models import Account, Agency, BrowserSession, SignInFailure
+from idp.accounts.rules import AccountStatus, AgencyStatus, sign_in_wait
+from idp.demo import PASSWORD as DEMO_PASSWORD
 from tests.accounts.conftest import PASSWORD, Club
 from tests.accounts.visitor import Visitor
+from tests.world import BOTH, World
 
 EMAIL = "hanako@owner.example"
 NOW = clock.now()
@@ -218,7 +220,7 @@ def test_the_typed_address_is_kept_and_the_password_is_not(visitor: Visitor) -> 
 
 def test_a_form_without_its_token_signs_nobody_in(club: Club, visitor: Visitor) -> None:
     club.make_owner(EMAIL)
-    assert visitor.post("/sign-in", {"email": EMAIL, "password": PASSWORD}).status_code == 403
+    assert visitor.post("/sign-in", {"email": EMAIL, "password": PASSWORD}).status_code == 400
     assert club.count(BrowserSession) == 0
     assert visitor.sign_in(EMAIL, PASSWORD).status_code == 303
 
@@ -228,3 +230,35 @@ def test_a_member_on_the_owners_page_is_told_that_it_leads_nowhere(club: Club, v
     visitor.sign_in("info@mirai.example", PASSWORD)
     assert "このページの先はご利用いただけません" in visitor.get("/sign-in?next=/account").text
     assert "このまま進む" in visitor.get("/store/linkaccounts?next=/agency/profile").text
+
+
+@pytest.mark.parametrize(
+    ("path", "home"), [("/sign-in", "/account"), ("/store/linkaccounts", "/agency/login")]
+)
+def test_who_is_owner_and_member_comes_to_what_the_page_is_for(world: World, path: str, home: str) -> None:
+    answer = world.browser().sign_in(BOTH.email, DEMO_PASSWORD, path=path)
+    assert (answer.status_code, answer.headers["Location"]) == (303, home)
+
+
+def test_an_owner_on_the_agencies_page_comes_to_the_customer_page(club: Club, visitor: Visitor) -> None:
+    club.make_owner(EMAIL)
+    assert visitor.sign_in(EMAIL, PASSWORD, path="/store/linkaccounts").headers["Location"] == "/account"
+
+
+def test_a_member_of_a_suspended_agency_is_told_so_and_not_sent_in_a_circle(
+    club: Club, visitor: Visitor
+) -> None:
+    club.make_member("info@mirai.example")
+    club.make_owner(EMAIL)
+    visitor.sign_in("info@mirai.example", PASSWORD, path="/store/linkaccounts")
+    assert visitor.get("/store/linkaccounts").status_code == 200
+    club.write(lambda session: session.execute(update(Agency).values(status=AgencyStatus.SUSPENDED)))
+    for page in ("/store/linkaccounts?next=/agency/profile", "/agency/profile"):
+        told = visitor.get(page)
+        assert told.status_code == 403
+        assert "貴社のご利用は停止中です" in told.text
+        assert club.settings.contact_phone in told.text
+    visitor.post("/sign-out", {"csrf_token": visitor.token()})
+    assert visitor.get("/store/linkaccounts").status_code == 200
+    visitor.sign_in(EMAIL, PASSWORD)
+    assert visitor.get("/store/linkaccounts").status_code == 200

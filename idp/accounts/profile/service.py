@@ -7,16 +7,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Agency, OwnerProfile
-from idp.accounts.people import find_member
-from idp.accounts.rules import (
-    AgencyNotActive,
-    AgencyStatus,
-    MemberRole,
-    NotAMember,
-    NotAnOwner,
-    ProxyLoginMail,
-    RoleMayNot,
-)
+from idp.accounts.people import get_member_in_good_standing
+from idp.accounts.rules import MemberRole, NotAnOwner, ProxyLoginMail, RoleMayNot
 from idp.audit.events import Event
 from idp.audit.service import record_event
 
@@ -74,11 +66,7 @@ def update_agency(session: Session, account_id: uuid.UUID, *, details: AgencyDet
     :raises AgencyNotActive: the agency is suspended.
     :raises RoleMayNot: the person is no manager.
     """
-    member = find_member(session, account_id)
-    if member is None:
-        raise NotAMember
-    if member.agency.status != AgencyStatus.ACTIVE:
-        raise AgencyNotActive
+    member = get_member_in_good_standing(session, account_id)
     if not MemberRole(member.role).can_edit_agency:
         raise RoleMayNot
     agency = member.agency

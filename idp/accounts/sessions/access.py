@@ -22,8 +22,8 @@ from werkzeug.wrappers import Response
 
 from idp import clock, credentials
 from idp.accounts.models import Account, BrowserSession, Member
-from idp.accounts.people import find_member
-from idp.accounts.rules import AgencyNotActive, AgencyStatus, NotAMember, NotAnOwner, NotSignedIn
+from idp.accounts.people import get_member_in_good_standing
+from idp.accounts.rules import NotAnOwner, NotSignedIn
 from idp.accounts.sessions import service
 from idp.credentials import SecretKind
 from idp.unit_of_work import SAFE_METHODS, current_database, current_session, unit_of_work
@@ -142,12 +142,8 @@ def current_member() -> Member:
     account = current_account()
     if "member" not in g:
         with unit_of_work(current_database(), writes=False) as reading:
-            g.member = find_member(reading, account.id)
-    member: Member | None = g.member
-    if member is None:
-        raise NotAMember
-    if member.agency.status != AgencyStatus.ACTIVE:
-        raise AgencyNotActive
+            g.member = get_member_in_good_standing(reading, account.id)
+    member: Member = g.member
     return member
 
 
@@ -249,6 +245,7 @@ def member_only(view: Callable[P, R]) -> Callable[P, R | Response]:
     """Open a page to members of an agency.
 
     :raises NotAMember: the person is signed in and belongs to no agency.
+    :raises AgencyNotActive: the person's agency is suspended.
     """
     return _guard(view, sign_in_page=AGENCY_SIGN_IN, check=current_member)
 

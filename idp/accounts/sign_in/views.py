@@ -1,5 +1,6 @@
 """Sign-in pages of owners and of agencies."""
 
+from contextlib import suppress
 from math import ceil
 from urllib.parse import urlsplit
 
@@ -8,8 +9,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from idp.accounts.models import Account
-from idp.accounts.people import find_member
-from idp.accounts.rules import TooManyAttempts, WrongPassword
+from idp.accounts.people import find_member, get_member_in_good_standing, is_member_in_good_standing
+from idp.accounts.rules import NotAMember, TooManyAttempts, WrongPassword
 from idp.accounts.sessions import access
 from idp.accounts.sign_in import service
 from idp.accounts.sign_in.forms import AgencySignInForm, SignInForm
@@ -36,7 +37,14 @@ def owner_signs_in() -> View:
 
 @blueprint.get(access.AGENCY_SIGN_IN)
 def agency_sign_in() -> View:
-    """Show the agencies' sign-in."""
+    """Show the agencies' sign-in; a member of a suspended agency would only come back here for ever.
+
+    :raises AgencyNotActive: such a one is signed in. The page has the button to sign out.
+    """
+    here = access.current_browser_session()
+    if here is not None:
+        with suppress(NotAMember), unit_of_work(current_database(), writes=False) as reading:
+            get_member_in_good_standing(reading, here.account_id)
     return _show("accounts/agency_sign_in.html", AgencySignInForm())
 
 
@@ -72,7 +80,7 @@ def _sign_in(template: str, form: SignInForm) -> View:
         form.form_errors.append(wait_words(refusal))
         return _show(template, form, status=TooManyAttempts.status)
     access.sign_in(account)
-    return redirect(own_path(request.args.get("next"), default=_home(account)), code=303)
+    return redirect(own_path(request.args.get("next"), default=_home(form, account)), code=303)
 
 
 def _fits(form: SignInForm) -> bool:
@@ -81,11 +89,15 @@ def _fits(form: SignInForm) -> bool:
     if here is None or not isinstance(form, AgencySignInForm):
         return here is None or here.account.owner is not None
     with unit_of_work(current_database(), writes=False) as reading:
-        return find_member(reading, here.account_id) is not None
+        return is_member_in_good_standing(reading, here.account_id)
 
 
-def _home(account: Account) -> str:
-    return current_settings().issuer_path + (OWNER_HOME if account.owner is not None else AGENCY_HOME)
+def _home(form: SignInForm, account: Account) -> str:
+    """Return where somebody is at home who signed in on this page; who is both is what the page is for."""
+    is_owner = account.owner is not None
+    if is_owner and isinstance(form, AgencySignInForm):
+        is_owner = find_member(current_session(), account.id) is None
+    return current_settings().issuer_path + (OWNER_HOME if is_owner else AGENCY_HOME)
 
 
 def wait_words(refusal: TooManyAttempts) -> str:
