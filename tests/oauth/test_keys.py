@@ -1,4 +1,4 @@
-"""Signing keys: published before they sign, accepted once they retired, refused once withdrawn, never shown."""
+"""Signing keys: published before they sign, accepted once retired, refused once withdrawn, never shown."""
 
 from datetime import timedelta
 

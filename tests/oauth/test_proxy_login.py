@@ -70,7 +70,7 @@ def test_the_relying_party_learns_who_acts_for_whom_and_until_when(world: World,
         "org": {"id": str(world.agency().id), "name": MIRAI.name},
     }  # fmt: skip
     assert claims["delegation"] == str(world.grant().id)
-    assert 1790 < claims["session_expiry"] - clock.epoch(begun) <= 1800
+    assert 1790 < claims["session_expiry"] - clock.epoch(begun) <= 1801
     assert claims["sid"] == acting.access_claims["sid"] != desk.staff.claims["sid"]
     assert claims["nonce"] == "N1"
     assert acting.scope == {"openid", "mypage.read", "mypage.write"}
@@ -153,9 +153,10 @@ def test_what_happens_before_the_ticket_is_used_counts(
 
 @ENDS_NAMED
 def test_what_happens_during_a_proxy_login_ends_it(
-    world: World, desk: Desk, happens: Callable[[World], object]
+    world: World, parties: Parties, desk: Desk, happens: Callable[[World], object]
 ) -> None:
-    acting, pending = desk.act(), desk.mypage.code_for(desk.browser, login_hint=desk.ticket())
+    second = Desk(world, parties)
+    acting, pending = desk.act(), desk.mypage.code_for(second.browser, login_hint=second.ticket())
     desk.renew(acting).expect_code()
     happens(world)
     for path in ("/api/me/profile", "/oauth/userinfo"):
@@ -166,9 +167,9 @@ def test_what_happens_during_a_proxy_login_ends_it(
 
 @pytest.mark.parametrize("happens", ENDS[:3], ids=["revoke", "release", "suspend"])
 def test_in_the_transaction_that_ends_the_grant_the_relying_parties_are_told(
-    world: World, desk: Desk, happens: Callable[[World], object]
+    world: World, parties: Parties, desk: Desk, happens: Callable[[World], object]
 ) -> None:
-    first, second = desk.act(), desk.act()
+    first, second = desk.act(), Desk(world, parties).act()
     happens(world)
     assert sorted(world.logout_calls()) == sorted(("mypage", one.claims["sid"]) for one in (first, second))
     ended = world.read(lambda session: session.scalars(select(ActAsSession)).all())
@@ -282,8 +283,11 @@ def test_a_relying_party_that_does_not_understand_act_is_never_handed_one(world:
 # --- ending it ------------------------------------------------------------------------------------------
 
 
-def test_ending_it_with_its_id_token_ends_the_proxy_login_alone(world: World, desk: Desk) -> None:
-    acting, other = desk.act(), desk.act()
+def test_ending_it_with_its_id_token_ends_the_proxy_login_alone(
+    world: World, parties: Parties, desk: Desk
+) -> None:
+    elsewhere = Desk(world, parties)
+    acting, other = desk.act(), elsewhere.act()
     ended = "http://localhost:8002/proxy-login/ended"
     answer = desk.browser.get(
         "/oauth/end-session", query_string={"id_token_hint": acting.hint, "client_id": "mypage",
@@ -297,7 +301,7 @@ def test_ending_it_with_its_id_token_ends_the_proxy_login_alone(world: World, de
     assert stored.end_reason == "staff"
     assert world.logout_calls() == []
     desk.renew(acting).expect_error("login_required")
-    desk.renew(other).expect_code()
+    elsewhere.renew(other).expect_code()
 
 
 def test_ending_it_twice_does_nothing_the_second_time(world: World, desk: Desk) -> None:
