@@ -254,3 +254,9 @@ def test_an_outage_of_the_server_is_bridged_for_an_hour_and_not_hammered(tmp_pat
             traveller.shift(1801)
             with pytest.raises(ProviderUnavailable):
                 _ = provider.metadata
+
+
+def test_a_commit_of_the_session_store_is_on_the_disk(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
