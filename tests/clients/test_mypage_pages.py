@@ -138,9 +138,18 @@ def test_the_power_page_has_chart_and_table_up_to_now(browser: Browser) -> None:
     ("asked", "shown"),
     [("2020-01-01", "2026年5月1日"), ("2030-01-01", "2026年11月24日"), ("yesterday", "2026年11月24日")],
 )
-def test_a_day_out_of_reach_shows_the_nearest(browser: Browser, asked: str, shown: str) -> None:
+def test_a_day_out_of_reach_shows_the_nearest_and_says_so(browser: Browser, asked: str, shown: str) -> None:
     browser.sign_in()
-    assert shown in browser.open(f"{POWER}?day={asked}").text
+    page = browser.open(f"{POWER}?day={asked}").text
+    assert f"<h2>{shown}" in page
+    assert "ご指定の日のデータはご覧いただけません。2026年5月1日から2026年11月24日まで" in page
+
+
+@time_machine.travel("2026-11-24T03:30:00+00:00", tick=False)
+@pytest.mark.parametrize("query", ["", "?day=", "?day=2026-11-20", "?day=20261120"])
+def test_a_day_in_reach_is_shown_without_a_word(browser: Browser, query: str) -> None:
+    browser.sign_in()
+    assert "ご指定の日" not in browser.open(POWER + query).text
 
 
 @time_machine.travel("2026-11-23T15:30:00+00:00", tick=False)
@@ -182,6 +191,27 @@ def test_services_are_chosen_confirmed_and_changed(browser: Browser, server: Pla
     page = browser.open("/products").text
     assert "サービスの加入状況を変更しました。" in page
     assert page.count(">未加入<") == 3
+
+
+def test_a_second_press_changes_nothing_and_says_how_it_stands(
+    browser: Browser, server: PlayedServer
+) -> None:
+    browser.sign_in()
+    confirm = browser.press(browser.open(SERVICES), f"{SERVICES}/confirm", ai_control="join")
+    for words in ("サービスの加入状況を変更しました。", "ご指定のとおりの加入状況になっています。"):
+        browser.press(confirm, f"{SERVICES}/confirm")
+        assert words in browser.open("/products").text
+    assert len([call for call in server.api_calls if call[0] == "PATCH"]) == 1
+
+
+def test_the_choices_say_what_becomes_of_a_service_that_is_joined(browser: Browser) -> None:
+    browser.sign_in()
+    page = browser.open(SERVICES).text
+    watch, rest = page.split("気象警報自動制御", 1)
+    assert "加入を続ける" in watch
+    assert "解約する" in watch
+    assert "加入を続ける" not in rest
+    assert "加入しない" in rest
 
 
 def test_choosing_what_is_already_so_changes_nothing(browser: Browser, server: PlayedServer) -> None:

@@ -18,6 +18,7 @@ from clients.mypage.power import (
     total,
 )
 from clients.mypage.rules import find_viewable_days, opens_at
+from clients.relying_party.clock import JST
 
 SERIAL = "HC-A10001WN1"
 DAY = date(2026, 5, 14)
@@ -92,16 +93,16 @@ JOINED = datetime(2026, 11, 23, 14, 59, tzinfo=UTC)
 
 
 def test_the_data_opens_at_seven_in_japan_on_the_day_after_joining() -> None:
-    assert opens_at(JOINED) == datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
-    assert opens_at(JOINED + timedelta(minutes=1)) == datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-    assert opens_at(datetime(2026, 11, 22, 15, 0, tzinfo=UTC)) == opens_at(JOINED)
+    assert opens_at(JOINED, JST) == datetime(2026, 11, 23, 22, 0, tzinfo=UTC)
+    assert opens_at(JOINED + timedelta(minutes=1), JST) == datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+    assert opens_at(datetime(2026, 11, 22, 15, 0, tzinfo=UTC), JST) == opens_at(JOINED, JST)
 
 
 def test_before_the_opening_no_day_can_be_seen_and_from_then_on_every_day_since_joining() -> None:
-    opening = opens_at(JOINED)
-    assert find_viewable_days(JOINED, opening - timedelta(seconds=1)) is None
-    assert find_viewable_days(None, opening) is None
-    opened = find_viewable_days(JOINED, opening)
+    opening = opens_at(JOINED, JST)
+    assert find_viewable_days(JOINED, opening - timedelta(seconds=1), zone=JST) is None
+    assert find_viewable_days(None, opening, zone=JST) is None
+    opened = find_viewable_days(JOINED, opening, zone=JST)
     assert opened is not None
     assert (opened.first, opened.last) == (date(2026, 11, 23), date(2026, 11, 24))
     assert opened.nearest(date(2020, 1, 1)) == opened.first

@@ -8,9 +8,10 @@ from flask.typing import ResponseReturnValue
 
 from clients.mypage import chart
 from clients.mypage.power import compute_day, find_system, total
-from clients.mypage.rules import JST, ViewableDays, find_viewable_days, opens_at
+from clients.mypage.rules import find_viewable_days, opens_at
 from clients.mypage.views.reading import READ, WRITE, get_product, load_products
 from clients.relying_party import RelyingParty, clock
+from clients.relying_party.clock import JST
 
 ONE_DAY = timedelta(days=1)
 
@@ -39,15 +40,17 @@ def _show(rp: RelyingParty, product_id: UUID) -> ResponseReturnValue:
     product = get_product(rp, product_id)
     now = clock.now()
     joined_at = product.watch_joined_at
-    days = find_viewable_days(joined_at, now)
+    days = find_viewable_days(joined_at, now, zone=JST)
     if days is None:
         return render_template(
             "mypage/power_closed.html",
             product=product,
-            opens_at=opens_at(joined_at).astimezone(JST) if joined_at else None,
+            opens_at=opens_at(joined_at, JST) if joined_at else None,
             may_write=rp.get_session().may(WRITE),
         )
-    day = _chosen_day(days)
+    asked = request.args.get("day", "")
+    wanted = _read_day(asked)
+    day = days.nearest(wanted) if wanted else days.last
     local = now.astimezone(JST)
     passed = local.hour if day == local.date() else 24
     hours = compute_day(product.serial_number, day)[:passed]
@@ -57,6 +60,7 @@ def _show(rp: RelyingParty, product_id: UUID) -> ResponseReturnValue:
         system=find_system(product.serial_number),
         day=day,
         days=days,
+        is_another=asked != "" and wanted != day,
         previous_day=day - ONE_DAY if day > days.first else None,
         next_day=day + ONE_DAY if day < days.last else None,
         hours=hours,
@@ -65,9 +69,9 @@ def _show(rp: RelyingParty, product_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _chosen_day(days: ViewableDays) -> date:
-    """Return the day of the address, or the nearest one in reach; the last one for no day at all."""
+def _read_day(text: str) -> date | None:
+    """Return the day that an address names; None where that is no day."""
     try:
-        return days.nearest(date.fromisoformat(request.args.get("day", "")))
+        return date.fromisoformat(text)
     except ValueError:
-        return days.last
+        return None

@@ -64,6 +64,9 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
             answer = rp.api("PATCH", f"/api/me/products/{product.id}", json={"services": services})
             read_product(answer.object)
             flash(_("サービスの加入状況を変更しました。"), "success")
+        else:
+            # A second press, or a change made elsewhere meanwhile: nobody is left wondering.
+            flash(_("ご指定のとおりの加入状況になっています。"), "info")
         return redirect(url_for("products.index"), code=303)
 
     return blueprint
