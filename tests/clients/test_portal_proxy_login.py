@@ -58,7 +58,9 @@ def test_a_reason_that_is_too_long_comes_back_with_what_was_typed(browser: Brows
     page = browser.open(PAGE)
     answer = browser.press(page, BUTTON, reason="あ" * 201)
     assert answer.status_code == 400
-    assert "200文字以内でご入力ください。" in answer.text
+    assert "＊200文字以内でご入力ください。" in answer.text
+    summary = answer.text.index("代理ログインの理由：200文字以内でご入力ください。")
+    assert summary < answer.text.index("ユーザー情報</h2>")
     assert "あ" * 201 in answer.text
     assert browser.server.exchanges == []
     assert browser.press(page, BUTTON, reason="あ" * 200).status_code == 303
