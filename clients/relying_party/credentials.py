@@ -60,3 +60,13 @@ class Vault:
             return self._fernet.decrypt_at_time(sealed.encode(), max_age, moment).decode()
         except (InvalidToken, UnicodeError) as error:
             raise SealBroken from error
+
+    def sealed_at(self, sealed: str) -> datetime:
+        """Return the moment, in whole seconds, at which a text was sealed with this key.
+
+        :raises SealBroken: it was altered, or sealed with another key.
+        """
+        try:
+            return clock.from_epoch(self._fernet.extract_timestamp(sealed.encode()))
+        except (InvalidToken, UnicodeError) as error:
+            raise SealBroken from error

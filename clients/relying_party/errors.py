@@ -54,11 +54,13 @@ class ProxyLoginIsOver(Refusal):
     """Somebody acted for an owner, and may no longer.
 
     :ivar time_is_over: whether it was the clock, and not a permission that ended.
+    :ivar was_ended_here: whether it was the button, in this tab or another one of the browser.
     """
 
-    def __init__(self, *, time_is_over: bool) -> None:
-        super().__init__(time_is_over)
+    def __init__(self, *, time_is_over: bool = False, was_ended_here: bool = False) -> None:
+        super().__init__(time_is_over, was_ended_here)
         self.time_is_over = time_is_over
+        self.was_ended_here = was_ended_here
 
 
 class RenewalIsDue(Refusal):

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from flask import g, redirect, request, url_for
+from flask import session as browser
 from flask.typing import ResponseReturnValue
 
 from clients.relying_party import clock
@@ -14,6 +15,8 @@ from clients.relying_party.values import EndReason, Session
 
 RENEW_BEFORE = timedelta(seconds=20)
 """A page is not begun with an act-as token that is about to run out."""
+ENDED_HERE = "proxy_login_ended"
+"""Where the browser's own cookie remembers, until it was said, that a proxy login was ended by its button."""
 LAST_SECONDS = timedelta(seconds=5)
 """A form is still sent on with a token that lives at least so long."""
 
@@ -59,12 +62,16 @@ def check_signed_in(parts: Parts) -> ResponseReturnValue | None:
     """Return where to send somebody who is not signed in; None to go on.
 
     :raises SessionIsOver: a session ended, or a form was sent without one.
+    :raises ProxyLoginIsOver: this browser ended one, and a page that was open meanwhile asks for more of it.
     :raises RenewalIsDue: the act-as access token has run out.
     """
     session = current_session(parts)
     if session is None:
         if request.method not in {"GET", "HEAD"} or find_stored(parts) is not None:
             raise SessionIsOver
+        if browser.get(ENDED_HERE):
+            # Once, and not the owners' sign-in, with which staff can do nothing.
+            raise ProxyLoginIsOver(was_ended_here=True)
         return redirect(url_for("rp.login", next=request.full_path.rstrip("?")), code=303)
     if session.act is not None and _renewal_is_due(parts, session, now=clock.now()):
         raise RenewalIsDue

@@ -4,6 +4,8 @@ One template shows them all, so that they are calm in the same way.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
 
 import structlog
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
@@ -13,7 +15,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from clients.relying_party import pending, sign_in, sign_out
+from clients.relying_party import gate, pending, sign_in, sign_out
 from clients.relying_party.errors import (
     ApiRefused,
     ProxyLoginIsOver,
@@ -101,14 +103,9 @@ def _own_get_path() -> str:
 
 def _proxy_login_over(parts: Parts, refusal: ProxyLoginIsOver) -> Response:
     """Tell the member of staff why it is over, and let nothing of it stay in the browser."""
-    happened = (
-        _("代理ログインの時間（30分）が過ぎたため、自動的に終了しました。")
-        if refusal.time_is_over
-        else _("お客様がログインの許可を取り消されたか、許可の期間が終わったため、終了しました。")
-    )
     page = Page(
         heading=_("代理ログインは終了しました"),
-        happened=happened,
+        happened=_why_over(parts, refusal),
         next_step=_(
             "お客様の情報は、この画面からはご覧いただけません。管理画面へ戻って、連携の状態をご確認ください。"
         ),
@@ -122,6 +119,22 @@ def _proxy_login_over(parts: Parts, refusal: ProxyLoginIsOver) -> Response:
     sign_out.delete_session_cookie(parts, response)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+def _why_over(parts: Parts, refusal: ProxyLoginIsOver) -> str:
+    """Say why. How long one lasts is for the server to decide, so that only this one's own times tell it."""
+    stored = gate.find_stored(parts)
+    words: str = _(
+        "お客様がログインの許可を取り消されたか、許可の期間が終わったため、または、管理画面からログアウトされたため、終了しました。"
+    )
+    if refusal.was_ended_here:
+        words = _("この画面かほかの画面で「代理ログインを終了する」が押されたため、終了しました。")
+    elif refusal.time_is_over and stored is not None:
+        minutes = ceil(stored.lifetime / timedelta(minutes=1))
+        words = _("代理ログインの時間（%(minutes)s分）が過ぎたため、自動的に終了しました。", minutes=minutes)
+    elif refusal.time_is_over:
+        words = _("代理ログインの時間が過ぎたため、自動的に終了しました。")
+    return words
 
 
 def _session_over(parts: Parts) -> Response:
@@ -179,7 +192,9 @@ def _sign_in_failed(parts: Parts, refusal: SignInFailed) -> Response:
 def _not_sent(path: str, *, status: int) -> Page:
     return Page(
         heading=_("送信できませんでした"),
-        happened=_("画面を開いてから時間がたったため、送信された内容は反映されていません。"),
+        happened=_(
+            "画面を開いてから時間がたったか、ほかの画面でログインやログアウトをされたため、送信された内容は反映されていません。"
+        ),
         next_step=_("元の画面を開き直して、もう一度操作してください。同じ操作をくり返しても問題ありません。"),
         link=path,
         link_text=_("元の画面を開き直す"),

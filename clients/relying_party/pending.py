@@ -1,7 +1,8 @@
 """A sign-in on its way: what must be remembered between the authorization request and the callback.
 
 It travels in a sealed cookie of its own for each sign-in, so that only the browser that began can finish,
-several tabs can sign in at once, and nobody fills a table by asking for sign-ins.
+several tabs can sign in at once, and nobody fills a table by asking for sign-ins. Only the newest few stay:
+a foreign page that sends a browser to sign-in again and again must not make its requests too large for us.
 """
 
 import json
@@ -16,6 +17,10 @@ from clients.relying_party.parts import Parts
 
 LIFETIME = 3600
 """Seconds for signing in at the server: as long as the server itself waits."""
+MOST_AT_ONCE = 5
+"""Sign-ins of one browser that can be on their way at the same moment."""
+COOKIE = "sign_in_"
+"""How the cookies' names begin, after the application's own prefix."""
 
 
 class Purpose(StrEnum):
@@ -43,11 +48,13 @@ class PendingSignIn:
     code_verifier: str = field(default_factory=mint_secret, repr=False)
 
 
-def remember(parts: Parts, response: Response, pending: PendingSignIn) -> None:
-    """Put the sign-in into the browser that began it."""
+def remember(parts: Parts, request: Request, *, response: Response, begun: PendingSignIn) -> None:
+    """Put the sign-in into the browser that began it, and take out what is one too many, oldest first."""
+    for name in _earlier(parts, request)[MOST_AT_ONCE - 1 :]:
+        _delete(parts, response, name)
     response.set_cookie(
-        _cookie_name(parts, pending.state),
-        parts.sign_in_vault.seal(json.dumps(asdict(pending))),
+        _cookie_name(parts, begun.state),
+        parts.sign_in_vault.seal(json.dumps(asdict(begun))),
         max_age=LIFETIME,
         path="/",
         secure=parts.settings.cookies_are_secure,
@@ -74,8 +81,25 @@ def recall(parts: Parts, request: Request, *, state: str) -> PendingSignIn:
 
 def forget(parts: Parts, response: Response, *, state: str) -> None:
     """Take the sign-in out of the browser: a state is good for one answer."""
+    _delete(parts, response, _cookie_name(parts, state))
+
+
+def _earlier(parts: Parts, request: Request) -> list[str]:
+    """Return the cookies of the browser's earlier sign-ins, newest first; what is none of ours comes last."""
+
+    def sealed_at(name: str) -> float:
+        try:
+            return parts.sign_in_vault.sealed_at(request.cookies[name]).timestamp()
+        except SealBroken:
+            return 0.0
+
+    names = [name for name in request.cookies if name.startswith(parts.cookie(COOKIE))]
+    return sorted(names, key=sealed_at, reverse=True)
+
+
+def _delete(parts: Parts, response: Response, name: str) -> None:
     response.delete_cookie(
-        _cookie_name(parts, state),
+        name,
         path="/",
         secure=parts.settings.cookies_are_secure,
         httponly=True,
@@ -84,4 +108,4 @@ def forget(parts: Parts, response: Response, *, state: str) -> None:
 
 
 def _cookie_name(parts: Parts, state: str) -> str:
-    return parts.cookie(f"sign_in_{digest(state)[:16]}")
+    return parts.cookie(f"{COOKIE}{digest(state)[:16]}")

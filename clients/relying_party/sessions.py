@@ -39,6 +39,8 @@ class StoredSession:
     """Since when somebody is using up the refresh token."""
     id_token: str = field(repr=False)
     end_reason: EndReason | None
+    lifetime: timedelta
+    """From its beginning to its absolute end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +299,7 @@ class SessionStore:
             refresh_claimed_at=from_epoch(row.refresh_claimed_at) if row.refresh_claimed_at else None,
             id_token=self._open(row.id_token),
             end_reason=EndReason(row.end_reason) if row.end_reason else None,
+            lifetime=timedelta(seconds=row.expires_at - row.created_at),
         )
 
 

@@ -67,7 +67,7 @@ def start(parts: Parts, begun: PendingSignIn, *, extra: Mapping[str, str]) -> Re
         redirect_uri=_redirect_uri(parts), code_verifier=begun.code_verifier, parameters=parameters
     )
     response = _see_other(url)
-    pending.remember(parts, response, begun)
+    pending.remember(parts, request, response=response, begun=begun)
     return response
 
 
@@ -127,7 +127,7 @@ def _callback(parts: Parts) -> ResponseReturnValue:
 def _refused(parts: Parts, begun: PendingSignIn, error: str) -> ResponseReturnValue:
     if begun.purpose is Purpose.RENEW and error in OVER_ERRORS and _is_renewing_own_session(parts, begun):
         gate.forget(parts, EndReason.ENDED_BY_SERVER)
-        raise ProxyLoginIsOver(time_is_over=False)
+        raise ProxyLoginIsOver
     raise SignInFailed(error if error.isascii() and len(error) < 64 else "error")
 
 
@@ -188,7 +188,7 @@ def _signed_in(parts: Parts, begun: PendingSignIn, *, identity: Identity, tokens
     new = parts.sessions.begin(identity, tokens, scope=scope, now=now)
     if new is None:
         if identity.act is not None:
-            raise ProxyLoginIsOver(time_is_over=False)
+            raise ProxyLoginIsOver
         raise SignInFailed("ended meanwhile")
     if old is not None:
         parts.sessions.end(old.session.key, EndReason.SIGNED_OUT, now=now)
@@ -218,7 +218,7 @@ def _renewed(parts: Parts, begun: PendingSignIn, *, identity: Identity, tokens: 
         raise SignInFailed("short token")
     end = min(identity.session_expires_at, session.session_expires_at)
     if not parts.sessions.store_tokens(session.key, tokens, id_token=tokens.id_token, end=end):
-        raise ProxyLoginIsOver(time_is_over=False)
+        raise ProxyLoginIsOver
     log.info("proxy_login_renewed", time_left=int((end - clock.now()) / timedelta(seconds=1)))
     return _see_other(begun.return_to)
 

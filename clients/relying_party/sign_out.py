@@ -3,9 +3,10 @@
 from urllib.parse import urlencode
 
 import structlog
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, flash, request
 from flask import session as browser
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from clients.relying_party import clock, gate
 from clients.relying_party.errors import ProviderUnavailable, TokenNotGenuine
@@ -58,6 +59,10 @@ def _sign_out(parts: Parts) -> ResponseReturnValue:
         target = _end_session_url(parts, id_token=stored.id_token, back=back) or back
         log.info("signed_out", acting=acting)
     browser.clear()
+    if acting:
+        browser[gate.ENDED_HERE] = True
+    else:
+        flash(_("ログアウトしました。"), "success")
     response = Response(status=303, headers={"Location": target})
     delete_session_cookie(parts, response)
     if acting:

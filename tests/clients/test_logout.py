@@ -191,6 +191,7 @@ def test_an_owner_signs_out_here_and_at_the_server(browser: Browser) -> None:
     assert query["client_id"] == "mypage"
     assert query["id_token_hint"].count(".") == 2
     assert browser.cookie("mypage_session") is None
+    assert "ログアウトしました。" in browser.open("/").text
     assert browser.open("/home").status_code == 303
 
 
@@ -208,7 +209,24 @@ def test_ending_a_proxy_login_returns_to_the_portal(browser: Browser) -> None:
     query = dict(parse_qsl(urlsplit(answer.location).query))
     assert query["post_logout_redirect_uri"] == f"{PORTAL}/proxy-login/ended"
     assert answer.headers["Clear-Site-Data"] == '"cache"'
-    assert browser.open("/home").status_code == 303
+    assert "ログアウトしました" not in browser.open("/").text
+
+
+def test_another_tab_is_told_once_that_the_proxy_login_was_ended(browser: Browser) -> None:
+    browser.start_proxy_login()
+    browser.press(browser.open("/home"), "/proxy-login/end")
+    page = browser.open("/customer")
+    assert page.status_code == 403
+    assert "「代理ログインを終了する」が押されたため" in page.text
+    assert f"{PORTAL}/agency_admin" in page.text
+    assert browser.open("/customer").status_code == 303
+
+
+def test_a_new_proxy_login_follows_one_that_was_ended(browser: Browser) -> None:
+    browser.start_proxy_login()
+    browser.press(browser.open("/home"), "/proxy-login/end")
+    browser.start_proxy_login()
+    assert "代理ログイン中" in browser.open("/home").text
 
 
 def test_sign_out_needs_the_csrf_token_and_a_post(browser: Browser) -> None:

@@ -143,7 +143,7 @@ def test_it_is_over_at_its_absolute_end_whatever_is_renewed(browser: Browser, tr
     page = browser.open("/customer")
     assert page.status_code == 403
     assert "代理ログインは終了しました" in page.text
-    assert "30分" in page.text
+    assert "代理ログインの時間（30分）が過ぎたため" in page.text
     assert f"{PORTAL}/agency_admin" in page.text
     assert page.headers["Clear-Site-Data"] == '"cache"'
     assert browser.cookie("mypage_session") is None
@@ -174,6 +174,7 @@ def test_a_renewal_that_the_server_refuses_ends_it_with_a_reason(
     assert page.status_code == 403
     assert "代理ログインは終了しました" in page.text
     assert "許可を取り消された" in page.text
+    assert "管理画面からログアウトされた" in page.text
     assert browser.open("/home").status_code == 303
 
 
@@ -252,6 +253,7 @@ def test_a_proxy_login_replaces_the_session_that_was_there(browser: Browser) -> 
     browser.start_proxy_login()
     assert "代理ログイン中" in browser.open("/home").text
     browser.press(browser.open("/home"), "/proxy-login/end")
+    assert browser.open("/home").status_code == 403
     assert browser.open("/home").status_code == 303
 
 

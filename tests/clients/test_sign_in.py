@@ -9,9 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
+import time_machine
 from flask import Flask
 
 from clients.mypage.app import create_app
+from clients.relying_party.credentials import digest
 from tests.clients import played_server as played
 from tests.clients.mypage_stage import Browser, mypage_settings
 from tests.clients.played_server import ABSENT, ISSUER, MYPAGE, PlayedServer
@@ -49,6 +51,34 @@ def test_two_tabs_can_sign_in_at_once(browser: Browser) -> None:
     assert browser.call_back(second).location == "/products"
     browser.server.nonce = first_nonce
     assert browser.call_back(first).location == "/customer"
+
+
+def test_only_the_newest_sign_ins_stay_in_the_browser(browser: Browser) -> None:
+    with time_machine.travel("2026-11-24T01:00:00Z", tick=False) as traveller:
+        begun = []
+        for _ in range(7):
+            begun.append((browser.begin("/products"), browser.server.nonce))
+            traveller.shift(1)
+        on_their_way = [name for name in cookies_of(browser) if name.startswith("mypage_sign_in_")]
+        assert len(on_their_way) == 5
+        asked, browser.server.nonce = begun[1]
+        assert browser.call_back(asked).status_code == 400
+        asked, browser.server.nonce = begun[2]
+        assert browser.call_back(asked).location == "/products"
+
+
+def test_a_strange_sign_in_cookie_leaves_before_a_real_one(browser: Browser) -> None:
+    for number in range(5):
+        browser.client.set_cookie(f"mypage_sign_in_{number}", "strange", domain="localhost")
+    asked = browser.begin("/products")
+    browser.begin("/customer")
+    assert browser.cookie(f"mypage_sign_in_{digest(asked['state'])[:16]}")
+    assert len([name for name in cookies_of(browser) if name.startswith("mypage_sign_in_")]) == 5
+
+
+def cookies_of(browser: Browser) -> list[str]:
+    """Return the names of the cookies that the browser sends."""
+    return list(browser.open("/healthz").request.cookies)
 
 
 @pytest.mark.parametrize(
