@@ -173,7 +173,7 @@ def _headers(response: Response) -> Response:
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
     if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-    if request.endpoint != "static":
+    if request.endpoint != "static" or response.status_code >= 400:  # an error page knows who is signed in
         headers.setdefault("Cache-Control", "no-store")
         response.vary.add("Cookie")
     return response
