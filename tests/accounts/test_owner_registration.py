@@ -121,7 +121,7 @@ def test_a_unit_that_was_claimed_meanwhile_stops_nothing_but_itself(club: Club, 
     answer = visitor.submit(f"{link}/confirm", page=page)
     assert answer.headers["Location"] == f"{link}/product"
     assert club.digest() == before
-    assert "この機器は登録できませんでした" in visitor.get(f"{link}/product").text
+    assert "この製品は登録できませんでした" in visitor.get(f"{link}/product").text
     visitor.submit(f"{link}/product", skip="1")
     assert visitor.submit(f"{link}/confirm").headers["Location"] == "/register/owner/done"
 

@@ -82,7 +82,7 @@ def test_a_unit_of_ones_own_is_not_called_somebody_elses(
     club.make_product(SERIAL, owner_id=owner_id)
     answer = owner.submit(PAGE, serial_number=SERIAL)
     assert answer.status_code == 409
-    assert "すでにお客様の製品として登録されています" in answer.text
+    assert "すでにお客様のお名前で登録されています" in answer.text
 
 
 @pytest.mark.parametrize("typed", ["", "HC", "<script>", "HC-A'; DROP TABLE products--", "あいうえお"])

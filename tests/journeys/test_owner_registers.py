@@ -13,7 +13,7 @@ serials = itertools.cycle(UNCLAIMED)
 def test_an_owner_registers_with_a_product_and_sees_it_in_mypage(visitor: Person, club: Club) -> None:
     email, serial = new_address(), next(serials)
     fill_in_owner(open_owner_form(visitor, email)).press("次へ")
-    assert visitor.heading == "お使いの機器の登録"
+    assert visitor.heading == "お使いの製品の登録"
     assert visitor.value("設置場所郵便番号") == "6008216"
     visitor.fill({"システム製造番号": f" {serial.lower()} "}).choose("見守りサービス").press("次へ")
     assert visitor.heading == "登録内容の確認"

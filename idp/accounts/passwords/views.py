@@ -136,5 +136,9 @@ def _show_reset(form: NewPasswordForm, email: str | None, *, status: int = 200) 
 
 
 def _show_change(form: ChangePasswordForm, *, status: int = 200) -> View:
-    email = access.current_account().email or ""
-    return render_template("accounts/password_change.html", form=form, email=email), status
+    account = access.current_account()
+    page = render_template(
+        "accounts/password_change.html", form=form, email=account.email or "",
+        is_owner=account.owner is not None,
+    )  # fmt: skip
+    return page, status

@@ -51,13 +51,13 @@ class ProductForm(ClubForm):
         """Show beside the serial number why the unit cannot be claimed, and what to do."""
         if isinstance(refusal, SerialUnknown):
             words = _(
-                "この製造番号の機器が見つかりません。本体側面の銘板、または保証書に書かれている番号をもう一度ご確認ください。"
+                "この製造番号の製品が見つかりません。本体側面の銘板、または保証書に書かれている番号をもう一度ご確認ください。"
             )
         elif isinstance(refusal, SerialYours):
-            words = _("この機器は、すでにお客様の製品として登録されています。")
+            words = _("この製品は、すでにお客様のお名前で登録されています。")
         else:
             words = _(
-                "この機器は、ほかの方の製品として登録されています。"
+                "この製品は、ほかの方のお名前で登録されています。"
                 "お手数ですが、%(phone)s までお電話ください。",
                 phone=phone,
             )

@@ -158,7 +158,7 @@ def register(token: str) -> View:
         return redirect(url_for(".details", token=token), code=303)
     except (SerialUnknown, SerialTaken):
         discard()
-        flash(_("この機器は登録できませんでした。製造番号をもう一度ご確認ください。"), "error")
+        flash(_("この製品は登録できませんでした。製造番号をもう一度ご確認ください。"), "error")
         return redirect(url_for(".product", token=token), code=303)
     return redirect(url_for(".done"), code=303)
 
