@@ -6,7 +6,6 @@ sends it several times, anything else replaces the right value.
 
 import base64
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,6 @@ from urllib.parse import parse_qs, parse_qsl, quote_plus, urlencode, urlsplit
 
 from werkzeug.test import TestResponse
 
-from idp import credentials
 from idp.demo import HANAKO, MemberPart, OwnerPart
 from idp.oauth.clients import TOKEN_EXCHANGE
 from tests.accounts.visitor import Visitor
@@ -223,13 +221,17 @@ class RelyingParty:
         **deviation: Any,
     ) -> TokenAnswer:  # fmt: skip
         """Post to the token endpoint, authenticated as registered unless the deviation says otherwise."""
-        proof, own_headers = self.authentication()
-        body = urlencode(pairs({**proof, **parameters, **deviation}))
+        body, own_headers = self.message(parameters, **deviation)
         response = self.world.app.test_client(use_cookies=False).post(
             f"/oauth/token{query}", base_url=self.world.settings.issuer, data=body, content_type=FORM,
             headers=own_headers if headers is None else headers,
         )  # fmt: skip
         return TokenAnswer(response, self.received)
+
+    def message(self, parameters: Mapping[str, Any], /, **deviation: Any) -> tuple[str, dict[str, str]]:
+        """Return body and headers of a request to the token endpoint."""
+        proof, headers = self.authentication()
+        return urlencode(pairs({**proof, **parameters, **deviation})), headers
 
     def authentication(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return body parameters and headers that prove who this client is, in its registered way."""
@@ -305,18 +307,3 @@ def parties_of(world: World) -> dict[str, RelyingParty]:
         )
         for client in clients
     }  # fmt: skip
-
-
-def query_of(address: str) -> dict[str, str]:
-    """Return the query parameters of an address."""
-    return dict(parse_qsl(urlsplit(address).query))
-
-
-def ids_in(page: TestResponse) -> set[str]:
-    """Return every UUID that a page shows."""
-    return set(re.findall(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", page.text))
-
-
-def random_text(length: int) -> str:
-    """Return unguessable base64url text."""
-    return "".join(credentials.mint_jti() for _ in range(length // 20 + 1))[:length]
