@@ -32,6 +32,10 @@ class Message(StrEnum):
     DELEGATION_DENIED = "delegation_denied"
     DELEGATION_ENDED_FOR_OWNER = "delegation_ended_for_owner"
     DELEGATION_ENDED_FOR_AGENCY = "delegation_ended_for_agency"
+    DELEGATION_SUSPENDED = "delegation_suspended"
+    DELEGATION_REINSTATED = "delegation_reinstated"
+    AGENCY_SUSPENDED = "agency_suspended"
+    AGENCY_REINSTATED = "agency_reinstated"
     PROXY_LOGIN_STARTED = "proxy_login_started"
 
 
@@ -56,6 +60,8 @@ class Ending(StrEnum):
     """The owner took back the permission."""
     WITHDRAWN = "withdrawn"
     """The owner took back the request before it was answered."""
+    CANCELLED = "cancelled"
+    """The operator took back the request, at the owner's word."""
     LAPSED = "lapsed"
     """The agency did not answer in time."""
     EXPIRED = "expired"
@@ -63,7 +69,7 @@ class Ending(StrEnum):
     RELEASED = "released"
     """The agency gave it back."""
     STOPPED = "stopped"
-    """The operator ended it."""
+    """The operator ended the permission, at the owner's word."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +240,40 @@ def delegation_ended_for_agency(
     )
 
 
+def delegation_suspended(
+    session: Session, *, owner_email: str, owner_name: str, agency: AgencyCard, expires_at: datetime
+) -> None:
+    """Tell an owner that the agency is suspended and can do nothing for now; the term goes on running."""
+    enqueue_mail(
+        session,
+        Message.DELEGATION_SUSPENDED,
+        to=Recipient(owner_email, owner_name),
+        data={"agency": agency, "expires_at": expires_at},
+    )
+
+
+def delegation_reinstated(
+    session: Session, *, owner_email: str, owner_name: str, agency: AgencyCard, expires_at: datetime
+) -> None:
+    """Tell an owner that the agency can act for them again, and until when."""
+    enqueue_mail(
+        session,
+        Message.DELEGATION_REINSTATED,
+        to=Recipient(owner_email, owner_name),
+        data={"agency": agency, "expires_at": expires_at},
+    )
+
+
+def agency_suspended(session: Session, *, email: str, name: str, grants: int) -> None:
+    """Tell an agency, once, that it is suspended, and how many grants rest with it."""
+    enqueue_mail(session, Message.AGENCY_SUSPENDED, to=Recipient(email, name), data={"grants": grants})
+
+
+def agency_reinstated(session: Session, *, email: str, name: str, grants: int) -> None:
+    """Tell an agency, once, that the suspension is lifted, and how many grants are active again."""
+    enqueue_mail(session, Message.AGENCY_REINSTATED, to=Recipient(email, name), data={"grants": grants})
+
+
 def proxy_login_started(
     session: Session,
     *,
@@ -245,8 +285,12 @@ def proxy_login_started(
     app_name: str,
     at: datetime,
     grant_id: uuid.UUID,
+    by_system: bool = False,
 ) -> None:
-    """Tell an owner who signed in for them, where and why (``reason`` may be empty), and how to end it."""
+    """Tell an owner who signed in for them, where and why (``reason`` may be empty), and how to end it.
+
+    ``by_system``: an agency's system acted through the API. Told once a day, as the mail says.
+    """
     enqueue_mail(
         session,
         Message.PROXY_LOGIN_STARTED,
@@ -257,6 +301,7 @@ def proxy_login_started(
             "reason": reason,
             "app_name": app_name,
             "at": at,
+            "by_system": by_system,
         },
         reference=grant_id,
     )

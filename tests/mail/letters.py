@@ -74,6 +74,18 @@ EVERY_MAIL: dict[Message, Enqueue] = {
     ),
     Message.DELEGATION_ENDED_FOR_OWNER: lambda s: _ended_for_owner(s, Ending.REVOKED),
     Message.DELEGATION_ENDED_FOR_AGENCY: lambda s: _ended_for_agency(s, Ending.REVOKED),
+    Message.DELEGATION_SUSPENDED: lambda s: messages.delegation_suspended(
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead()
+    ),
+    Message.DELEGATION_REINSTATED: lambda s: messages.delegation_reinstated(
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead()
+    ),
+    Message.AGENCY_SUSPENDED: lambda s: messages.agency_suspended(
+        s, email=AGENCY.email, name=AGENCY.name, grants=12
+    ),
+    Message.AGENCY_REINSTATED: lambda s: messages.agency_reinstated(
+        s, email=AGENCY.email, name=AGENCY.name, grants=12
+    ),
     Message.PROXY_LOGIN_STARTED: lambda s: messages.proxy_login_started(
         s, owner_email=OWNER.email, owner_name=OWNER.name, agency_name=AGENCY.name, staff_name="佐藤 一郎",
         reason="定期点検の設定確認", app_name="マイページ", at=clock.now(), grant_id=uuid.UUID(int=7),

@@ -172,6 +172,19 @@ def test_the_approval_mail_tells_the_owner_what_was_allowed_until_when(
     assert f"有効期限: {IN_JAPAN}まで" in mail.text
 
 
+@pytest.mark.parametrize("message", [Message.DELEGATION_ENDED_FOR_OWNER, Message.DELEGATION_ENDED_FOR_AGENCY])
+@pytest.mark.parametrize("how", Ending)
+def test_the_subject_tells_a_request_that_is_over_from_a_connection_that_ended(
+    message: Message, how: Ending, written
+) -> None:
+    subject = {
+        Ending.WITHDRAWN: "ログイン連携の申請が取り下げられました。",
+        Ending.CANCELLED: "ログイン連携の申請が取り下げられました。",
+        Ending.LAPSED: "ログイン連携の申請が無効になりました。",
+    }.get(how, "ログイン連携が終了しました。")
+    assert written(EVERY_ENDING[message, how]).subject == f"[{BRAND}]{subject}"
+
+
 @pytest.mark.parametrize("key", EVERY_ENDING, ids=lambda key: f"{key[0]}-{key[1]}")
 def test_each_ending_is_told_to_each_side_in_its_own_words(key: tuple[Message, Ending], written) -> None:
     mail = written(EVERY_ENDING[key])
