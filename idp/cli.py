@@ -16,7 +16,7 @@ from idp import clock
 from idp.accounts.people import find_open_agency
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
-from idp.delegation import service as delegation
+from idp.delegation.passing_time import let_time_pass
 from idp.demo import OWNERS, PASSWORD, UNCLAIMED, load_large
 from idp.demo_processes import (
     DemoCannotStart,
@@ -126,7 +126,7 @@ def worker() -> None:
 
 
 def _let_time_pass(session: Session) -> None:
-    delegation.let_time_pass(session)
+    let_time_pass(session)
 
 
 @cli.command()

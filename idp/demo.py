@@ -18,6 +18,7 @@ from idp.accounts.models import Account, Agency, Member, OwnerProfile, Product
 from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole
 from idp.delegation import service as delegation
 from idp.delegation.models import Grant
+from idp.delegation.passing_time import let_time_pass
 from idp.delegation.rules import READ, WORDING, WRITE, GrantState, end_of_term
 from idp.delegation.service import Consent
 from idp.oauth.clients import (
@@ -155,7 +156,7 @@ def load_cast(session: Session, settings: Settings, secrets: ClientSecrets) -> N
     delegation.answer(session, manager, grants[SETSUKO].id, approve=False)
     delegation.answer(session, manager, grants[TADASHI].id, approve=True)
     _move_back(session, grants[TADASHI], by=timedelta(days=400))
-    delegation.let_time_pass(session)
+    let_time_pass(session)
 
 
 def register_clients(session: Session, settings: Settings, secrets: ClientSecrets) -> None:

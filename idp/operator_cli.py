@@ -10,7 +10,6 @@ from idp import clock
 from idp.accounts.models import Account, Agency
 from idp.accounts.people import find_account_by_email
 from idp.accounts.rules import AccountStatus
-from idp.accounts.sessions.service import end_all_sessions
 from idp.audit.events import Event
 from idp.audit.models import AuditEvent
 from idp.audit.service import record_event
@@ -41,10 +40,8 @@ def account_suspend(email: str) -> None:
     """Suspend an account: it can do nothing, and nobody can act for it, from the next request on."""
     with unit_of_work(_database()) as session:
         person = _person(session, email)
-        _set_status(
-            session, person, AccountStatus.ACTIVE, AccountStatus.SUSPENDED, event=Event.ACCOUNT_SUSPENDED
-        )
-        end_all_sessions(session, person.id)
+        if not delegation.suspend_account(session, person.id):
+            raise click.ClickException(f"The account is {person.status}, not {AccountStatus.ACTIVE}.")
     click.echo("The account is suspended.")
 
 
@@ -54,9 +51,7 @@ def account_reinstate(email: str) -> None:
     """Lift the suspension of an account."""
     with unit_of_work(_database()) as session:
         person = _person(session, email)
-        _set_status(
-            session, person, AccountStatus.SUSPENDED, AccountStatus.ACTIVE, event=Event.ACCOUNT_REINSTATED
-        )
+        _lift_suspension(session, person)
     click.echo("The account is active again.")
 
 
@@ -67,18 +62,16 @@ def _person(session: Session, email: str) -> Account:
     return person
 
 
-def _set_status(
-    session: Session, person: Account, before: AccountStatus, after: AccountStatus, *, event: Event
-) -> None:
+def _lift_suspension(session: Session, person: Account) -> None:
     changed = session.execute(
         update(Account)
-        .where(Account.id == person.id, Account.status == before)
-        .values(status=after)
+        .where(Account.id == person.id, Account.status == AccountStatus.SUSPENDED)
+        .values(status=AccountStatus.ACTIVE)
         .returning(Account.id)
     ).first()
     if changed is None:
-        raise click.ClickException(f"The account is {person.status}, not {before}.")
-    record_event(session, event, owner_id=person.id)
+        raise click.ClickException(f"The account is {person.status}, not {AccountStatus.SUSPENDED}.")
+    record_event(session, Event.ACCOUNT_REINSTATED, owner_id=person.id)
 
 
 @click.group()

@@ -13,13 +13,16 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from idp import clock
-from idp.accounts.models import Member, Product
-from idp.accounts.people import find_member
-from idp.accounts.rules import AgencyStatus, NotAMember, RoleMayNot
+from idp.accounts.api import product_json
+from idp.accounts.models import Member
+from idp.accounts.people import get_member_in_good_standing
+from idp.accounts.products.service import list_products
+from idp.accounts.rules import RoleMayNot
 from idp.delegation import service
-from idp.delegation.listing import CursorUnreadable, Query, Sort, StateFilter, counts_by_state, page_of_grants
-from idp.delegation.models import ActAsSession, Grant
-from idp.delegation.proxy_logins import proxy_logins_of_owner
+from idp.delegation.cursors import CursorUnreadable
+from idp.delegation.history import Change, ProxyLogin, page_of_proxy_logins
+from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, page_of_grants
+from idp.delegation.models import Grant
 from idp.delegation.rules import GrantState, GrantUnknown, OwnRequest, TransitionRefused
 from idp.unit_of_work import current_session
 from idp.web import problem, require_scope
@@ -84,10 +87,15 @@ def my_delegations() -> Response:
 
 @DELEGATION_API.get("/me/proxy-logins")
 def my_proxy_logins() -> Response:
-    """List who signed in for the owner, when, where and why."""
+    """List who signed in for the owner, when, where, why, and what they changed."""
     identity = require_scope(own="delegations.read")
-    found = proxy_logins_of_owner(current_session(), identity.subject)
-    return jsonify(items=[_proxy_login(act_as) for act_as in found])
+    try:
+        page = page_of_proxy_logins(
+            current_session(), identity.subject, cursor=_cursor(), limit=_limit(request.args.get("limit"))
+        )
+    except (ParameterRefused, CursorUnreadable) as error:
+        return problem(400, "invalid_parameter", detail=str(error) or "cursor")
+    return jsonify(items=[_proxy_login(login) for login in page.logins], next_cursor=page.next_cursor)
 
 
 @DELEGATION_API.errorhandler(TransitionRefused)
@@ -117,12 +125,9 @@ def _member(scope: str) -> Member:
     """Return the caller as a member of an agency in good standing.
 
     :raises NotAMember: it is none.
+    :raises AgencyNotActive: the agency is suspended.
     """
-    identity = require_scope(own=scope)
-    member = find_member(current_session(), identity.subject)
-    if member is None or member.agency.status != AgencyStatus.ACTIVE:
-        raise NotAMember
-    return member
+    return get_member_in_good_standing(current_session(), require_scope(own=scope).subject)
 
 
 def _decide(decide: Callable[[Member], Grant]) -> Response:
@@ -142,11 +147,28 @@ def _query() -> Query:
         return Query(
             state=StateFilter(arguments.get("state", "")), text=text,
             user_id=int(user_id) if user_id else None,
-            sort=Sort(arguments.get("sort") or Sort.NEWEST), cursor=arguments.get("cursor", "")[:1024],
-            limit=int(arguments.get("limit", 50)),
+            sort=Sort(arguments.get("sort") or Sort.NEWEST), cursor=_cursor(),
+            limit=_limit(arguments.get("limit")),
         )  # fmt: skip
+    except ParameterRefused:
+        raise
     except ValueError as error:
-        raise ParameterRefused("state, user_id, sort or limit has a value that is not known") from error
+        raise ParameterRefused("state or sort has a value that is not known") from error
+
+
+def _cursor() -> str:
+    return request.args.get("cursor", "")[:1024]
+
+
+def _limit(text: str | None) -> int:
+    """Read how many rows a page has; the lists themselves keep it within bounds.
+
+    :raises ParameterRefused: it is no number.
+    """
+    try:
+        return 50 if text is None else int(text)
+    except ValueError as error:
+        raise ParameterRefused("limit is not a number") from error
 
 
 def _shown(grant: Grant) -> Response:
@@ -156,7 +178,7 @@ def _shown(grant: Grant) -> Response:
     if visible and profile is not None:
         body["owner"] |= {"furigana": grant.owner.furigana, "prefecture": profile.prefecture,
                           "city": profile.city, "street": profile.street}  # fmt: skip
-    products = service.products_of(current_session(), grant.owner_id) if visible else []
+    products = list_products(current_session(), grant.owner_id) if visible else []
     return jsonify({**body, "products": [product_json(product) for product in products]})
 
 
@@ -193,21 +215,24 @@ def _own_grant(grant: Grant) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _proxy_login(act_as: ActAsSession) -> dict[str, Any]:
+def _proxy_login(login: ProxyLogin) -> dict[str, Any]:
+    act_as = login.session
     return {
-        "sid": str(act_as.id), "agency": act_as.grant.agency.name, "member": act_as.member.account.name,
-        "audience": act_as.audience, "scope": act_as.scope.split(), "reason": act_as.reason,
+        "sid": str(act_as.id), "kind": act_as.kind, "agency": act_as.grant.agency.name,
+        "member": act_as.member.account.name, "audience": act_as.audience, "scope": act_as.scope.split(),
+        "reason": act_as.reason,
         "started_at": clock.iso(act_as.started_at), "ended_at": _iso(act_as.ended_at),
         "expires_at": clock.iso(act_as.expires_at), "end_reason": act_as.end_reason,
+        "changes": [_change(change) for change in login.changes],
+    }  # fmt: skip
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "at": clock.iso(change.at), "product_id": change.product_id, "model": change.model,
+        "joined": list(change.joined), "left": list(change.left),
     }  # fmt: skip
 
 
 def _iso(moment: Any) -> str | None:
     return clock.iso(moment) if moment is not None else None
-
-
-def product_json(product: Product) -> dict[str, Any]:
-    """Return a product as both APIs print it."""
-    from idp.accounts.api import product_json as shape
-
-    return shape(product)

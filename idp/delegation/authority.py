@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import BrowserSession, Member
-from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole
+from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole, session_is_alive
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.rules import (
     ActorFacts,
@@ -133,11 +133,11 @@ def _actor_facts(
     alive = (
         sign_in is not None
         and sign_in.account_id == claim.account_id
-        and sign_in.ended_at is None
-        and now < sign_in.expires_at
-        and now < sign_in.last_seen_at + idle
-        and sign_in.account.status == AccountStatus.ACTIVE
-    )
+        and session_is_alive(
+            ended_at=sign_in.ended_at, expires_at=sign_in.expires_at, last_seen_at=sign_in.last_seen_at,
+            account_status=sign_in.account.status, now=now, idle=idle,
+        )
+    )  # fmt: skip
     return ActorFacts(
         account_id=claim.account_id,
         agency_id=member.agency_id if member else None,

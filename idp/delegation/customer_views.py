@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from idp.accounts.address_lookup import look_up, wants_look_up
 from idp.accounts.models import Account, Agency
 from idp.accounts.people import find_account
+from idp.accounts.products.service import list_products
 from idp.accounts.profile.service import update_owner
 from idp.accounts.rules import NotAnOwner
 from idp.accounts.sessions.access import current_account, owner_only
@@ -34,7 +35,7 @@ def show() -> View:
     owner, session = _owner(), current_session()
     return render_template(
         "delegation/customer.html", account=owner, owner=owner.owner,
-        grants=service.grants_of_owner(session, owner.id), products=service.products_of(session, owner.id),
+        grants=service.grants_of_owner(session, owner.id), products=list_products(session, owner.id),
     )  # fmt: skip
 
 

@@ -4,11 +4,8 @@ Pages are found by the last row of the page before (a cursor), not by counting r
 costs what the first does and nothing is shown twice while new requests come in.
 """
 
-import base64
-import json
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,9 +14,9 @@ from sqlalchemy.orm import Session, contains_eager
 
 from idp.accounts.models import Account, OwnerProfile
 from idp.delegation import models
+from idp.delegation.cursors import read_cursor, read_moment, write_cursor
 from idp.delegation.models import Grant
 from idp.delegation.rules import GrantState
-from idp.errors import Refusal
 
 LARGEST_PAGE = 200
 
@@ -49,12 +46,6 @@ class StateFilter(StrEnum):
         if self is StateFilter.ENDED:
             return models.ENDED
         return Grant.state == GrantState(self.value)
-
-
-class CursorUnreadable(Refusal):
-    """The cursor is not one of ours, or belongs to another order."""
-
-    status = 400
 
 
 @dataclass(frozen=True)
@@ -137,29 +128,12 @@ def _sort_key(sort: Sort) -> tuple[ColumnElement[Any], bool]:
 
 def _cursor(sort: Sort, grant: Grant) -> str:
     value = (grant.owner.email or "") if sort is Sort.EMAIL else grant.requested_at.isoformat()
-    text = json.dumps([sort, value, str(grant.id)], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return write_cursor(sort, value, grant.id)
 
 
 def _after(query: Query, key: ColumnElement[Any], *, descending: bool) -> ColumnElement[bool]:
-    last, last_id = _read_cursor(query)
+    value, last_id = read_cursor(query.cursor, order=query.sort)
+    last = value if query.sort is Sort.EMAIL else read_moment(value)
     if descending:
         return or_(key < last, and_(key == last, Grant.id < last_id))
     return or_(key > last, and_(key == last, Grant.id > last_id))
-
-
-def _read_cursor(query: Query) -> tuple[str | datetime, uuid.UUID]:
-    """Return where the page before ended.
-
-    :raises CursorUnreadable: the cursor is not one that we write; anybody can write another.
-    """
-    try:
-        padded = query.cursor + "=" * (-len(query.cursor) % 4)
-        sort, value, grant_id = json.loads(base64.urlsafe_b64decode(padded).decode())
-        value.encode()  # JSON can hold half a character, no database can
-        last = value if query.sort is Sort.EMAIL else datetime.fromisoformat(value)
-        if sort != query.sort or (isinstance(last, datetime) and last.utcoffset() != timedelta(0)):
-            raise CursorUnreadable
-        return last, uuid.UUID(grant_id)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise CursorUnreadable from error

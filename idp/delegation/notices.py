@@ -1,14 +1,15 @@
 """Who is told of what by mail; wording and templates are ``mail``'s."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from idp import clock
-from idp.accounts.models import Member, Product
+from idp.accounts.models import Agency, Member, Product
 from idp.accounts.rules import ProxyLoginMail
 from idp.delegation.models import ActAsSession, Grant
-from idp.delegation.rules import GrantState, Party
+from idp.delegation.rules import GrantState, Party, SessionKind
 from idp.mail import messages
 from idp.mail.messages import AgencyCard, Ending, OwnerCard, ProductCard
 
@@ -69,8 +70,21 @@ def tell_owner_of_proxy_login(
     messages.proxy_login_started(
         session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency_name=grant.agency.name,
         staff_name=member.account.name, reason=act_as.reason, app_name=app_name, at=act_as.started_at,
-        grant_id=grant.id,
+        grant_id=grant.id, by_system=act_as.kind == SessionKind.API,
     )  # fmt: skip
+
+
+def tell_of_suspension(
+    session: Session, agency: Agency, owners: Iterable[tuple[str, str, datetime]], *, suspended: bool
+) -> None:
+    """Mail each owner (address, name, end of term) and, once, the agency that grants rest or are lifted."""
+    card, count = AgencyCard(agency.name, agency.email), 0
+    tell_owner = messages.delegation_suspended if suspended else messages.delegation_reinstated
+    for email, name, expires_at in owners:
+        tell_owner(session, owner_email=email, owner_name=name, agency=card, expires_at=expires_at)
+        count += 1
+    tell_agency = messages.agency_suspended if suspended else messages.agency_reinstated
+    tell_agency(session, email=agency.email, name=agency.name, grants=count)
 
 
 def _card(grant: Grant) -> AgencyCard:
@@ -78,8 +92,8 @@ def _card(grant: Grant) -> AgencyCard:
 
 
 def _ending(grant: Grant, party: Party) -> Ending:
-    if grant.state == GrantState.WITHDRAWN and party is Party.OWNER:
-        return Ending.WITHDRAWN
+    if grant.state == GrantState.WITHDRAWN:
+        return Ending.WITHDRAWN if party is Party.OWNER else Ending.CANCELLED
     if grant.state == GrantState.LAPSED:
         return Ending.LAPSED
     if grant.state == GrantState.EXPIRED:

@@ -7,11 +7,14 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from idp import clock
+from idp.accounts.products.forms import SERVICE_NAMES
 from idp.accounts.profile.service import set_proxy_login_mail
 from idp.accounts.rules import ProxyLoginMail
 from idp.accounts.sessions.access import current_account, owner_only
-from idp.delegation import proxy_logins, service
+from idp.delegation import service
+from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.forms import ProxyLoginMailForm
+from idp.delegation.history import page_of_proxy_logins
 from idp.delegation.rules import GrantState, GrantUnknown, TransitionRefused
 from idp.unit_of_work import current_session, discard
 
@@ -22,12 +25,16 @@ View = str | tuple[str, int] | Response
 @OWNER_DELEGATIONS.get("")
 @owner_only
 def history() -> View:
-    """Show every permission with its state, and every proxy login."""
-    session, owner = current_session(), current_account()
-    form = ProxyLoginMailForm(obj=owner.owner)
+    """Show every permission with its state, and proxy logins page by page."""
+    session, owner, cursor = current_session(), current_account(), request.args.get("cursor", "")[:1024]
+    try:
+        page = page_of_proxy_logins(session, owner.id, cursor=cursor)
+    except CursorUnreadable:
+        return redirect(url_for(".history"), code=303)
     return render_template(
-        "delegation/history.html", grants=service.grants_of_owner(session, owner.id),
-        logins=proxy_logins.proxy_logins_of_owner(session, owner.id), form=form, now=clock.now(),
+        "delegation/history.html", grants=service.grants_of_owner(session, owner.id), page=page,
+        is_first=not cursor, service_names=SERVICE_NAMES, form=ProxyLoginMailForm(obj=owner.owner),
+        now=clock.now(),
     )  # fmt: skip
 
 

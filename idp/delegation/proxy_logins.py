@@ -1,106 +1,35 @@
-"""Proxy logins (代理ログイン): tickets, act-as sessions, their end, and what the owner can see of them.
+"""Proxy logins (代理ログイン): how an act-as session begins, is found and ends.
 
 No sign-in session for the owner ever exists: an act-as session belongs to a staff member's own sign-in
 and to a grant, and is alive only while both are.
 """
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
-from idp.accounts.models import BrowserSession
+from idp.accounts.models import BrowserSession, Member
 from idp.audit.events import Event
-from idp.audit.service import record_event
-from idp.credentials import SecretKind
+from idp.audit.service import About, record_event, record_event_for_each
 from idp.delegation import notices
-from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for
-from idp.delegation.models import ActAsSession, ActAsTicket, Grant
-from idp.delegation.rules import AudienceFacts, ClientFacts, SessionEnd, SessionKind, TicketUnusable
+from idp.delegation.authority import Authority, NoAuthority
+from idp.delegation.models import ActAsSession, Grant
+from idp.delegation.rules import (
+    ExchangeRefusal,
+    GrantState,
+    SessionEnd,
+    SessionKind,
+    TicketRefusal,
+    TicketUnusable,
+)
 from idp.mail.models import Topic
 from idp.mail.outbox import enqueue_delivery
 from idp.web import request_origin
 
 REASON_LENGTH = 200
-
-
-@dataclass(frozen=True)
-class Lifetimes:
-    """How long things live, from the settings."""
-
-    ticket: timedelta
-    session: timedelta
-    idle: timedelta
-
-
-def mint_ticket(
-    session: Session, authority: Authority, *, audience: str, reason: str, life: timedelta
-) -> str:
-    """Return a new act-as ticket, bound to grant, member, their sign-in session and the relying party."""
-    secret = credentials.mint_secret(SecretKind.ACT_AS_TICKET)
-    now = clock.now()
-    session.add(
-        ActAsTicket(
-            digest=credentials.digest(secret), grant_id=authority.grant.id, member_id=authority.member.id,
-            staff_session_id=authority.staff_session_id, client_id=authority.client_id, audience=audience,
-            scope=" ".join(sorted(authority.scope)), reason=reason[:REASON_LENGTH], created_at=now,
-            expires_at=now + life,
-        )
-    )  # fmt: skip
-    return secret
-
-
-def find_ticket(session: Session, secret: str) -> ActAsTicket | None:
-    """Return the ticket that a secret belongs to, whatever has become of it."""
-    return session.get(ActAsTicket, credentials.digest(secret))
-
-
-def redeem_ticket(
-    session: Session,
-    ticket: ActAsTicket,
-    *,
-    sign_in: BrowserSession,
-    client: ClientFacts,
-    audience: AudienceFacts,
-    app_name: str,
-    lifetimes: Lifetimes,
-) -> ActAsSession:
-    """Turn a ticket into a running proxy login, once, in the very browser it was made for.
-
-    :raises TicketUnusable: over, used, of another sign-in session or relying party, or what allowed it is
-        no longer true.
-    """
-    now = clock.now()
-    if (
-        ticket.staff_session_id != sign_in.id
-        or ticket.audience != audience.client_id
-        or ticket.used_at is not None
-        or now >= ticket.expires_at
-    ):
-        raise TicketUnusable
-    authority = authority_for(
-        session,
-        ActorClaim(sign_in.account_id, sign_in.id, client.client_id, token_may_act=True),
-        client=client, grant_id=ticket.grant_id, audience=audience, scope=frozenset(ticket.scope.split()),
-        now=now, idle=lifetimes.idle,
-    )  # fmt: skip
-    if isinstance(authority, NoAuthority) or authority.member.id != ticket.member_id:
-        raise TicketUnusable
-    used = session.execute(
-        update(ActAsTicket)
-        .where(ActAsTicket.digest == ticket.digest, ActAsTicket.used_at.is_(None))
-        .values(used_at=now)
-        .returning(ActAsTicket.digest)
-    ).first()
-    if used is None:
-        raise TicketUnusable
-    return start_session(
-        session, authority, audience=audience.client_id, app_name=app_name, kind=SessionKind.BROWSER,
-        reason=ticket.reason, life=lifetimes.session,
-    )  # fmt: skip
 
 
 def start_session(
@@ -112,9 +41,20 @@ def start_session(
     kind: SessionKind,
     reason: str,
     life: timedelta,
-) -> ActAsSession:
-    """Record that a proxy login begins, and tell the owner if they want to be told."""
+) -> ActAsSession | NoAuthority:
+    """Record that a proxy login begins, and tell the owner if they want to be told.
+
+    The grant is claimed first, by a conditional UPDATE that waits for whoever is changing it: a revocation
+    that was stored since the authority was asked for is felt here, and one that comes later finds this
+    session and ends it. A refusal says so with its reason.
+    """
     now, grant = clock.now(), authority.grant
+    if not _note_use(session, grant.id, now):
+        return NoAuthority(
+            ExchangeRefusal.GRANT_NOT_IN_FORCE, owner_id=grant.owner_id, agency_id=grant.agency_id,
+            grant_id=grant.id,
+        )  # fmt: skip
+    owner_is_told = kind is SessionKind.BROWSER or not _used_by_system_today(session, grant.id, now)
     ends = min(now + life, grant.expires_at or now)
     act_as = ActAsSession(
         id=credentials.new_id(), grant_id=grant.id, member_id=authority.member.id,
@@ -125,14 +65,38 @@ def start_session(
     )  # fmt: skip
     session.add(act_as)
     session.flush()
-    session.execute(update(Grant).where(Grant.id == grant.id).values(last_used_at=now))
     record_event(
         session, Event.PROXY_LOGIN_STARTED, actor_id=authority.member.account_id, owner_id=grant.owner_id,
         agency_id=grant.agency_id, grant_id=grant.id, session_id=act_as.id, client_id=audience, kind=kind,
     )  # fmt: skip
-    if kind is SessionKind.BROWSER:
+    if owner_is_told:
         notices.tell_owner_of_proxy_login(session, act_as, grant, authority.member, app_name=app_name)
     return act_as
+
+
+def _note_use(session: Session, grant_id: uuid.UUID, now: datetime) -> bool:
+    """Note that the grant is used now, and tell whether it still allows that."""
+    noted = session.execute(
+        update(Grant)
+        .where(Grant.id == grant_id, Grant.state == GrantState.ACTIVE, Grant.expires_at > now)
+        .values(last_used_at=now)
+        .returning(Grant.id)
+    ).first()
+    return noted is not None
+
+
+def _used_by_system_today(session: Session, grant_id: uuid.UUID, now: datetime) -> bool:
+    """Tell whether an agency's system has used the grant since midnight in Japan.
+
+    A system may exchange every few minutes, and a mail each time would teach the owner to read none. Asked
+    after ``_note_use``, which makes two exchanges at once wait for each other.
+    """
+    midnight = now.astimezone(clock.JST).replace(hour=0, minute=0, second=0, microsecond=0)
+    earlier = exists().where(
+        ActAsSession.grant_id == grant_id, ActAsSession.kind == SessionKind.API,
+        ActAsSession.started_at >= midnight,
+    )  # fmt: skip
+    return bool(session.scalar(select(earlier)))
 
 
 def find_live_session(session: Session, sid: uuid.UUID, now: datetime) -> ActAsSession | None:
@@ -143,65 +107,101 @@ def find_live_session(session: Session, sid: uuid.UUID, now: datetime) -> ActAsS
     return act_as
 
 
+def not_renewable(
+    session: Session, sid: uuid.UUID, *, sign_in: BrowserSession, audience: str
+) -> TicketUnusable:
+    """Return why a proxy login is not shown once more, and whose it was, for the audit log."""
+    act_as = session.get(ActAsSession, sid)
+    if act_as is None:
+        return TicketUnusable(TicketRefusal.UNKNOWN)
+    reason = TicketRefusal.SESSION_OVER
+    if act_as.staff_session_id != sign_in.id:
+        reason = TicketRefusal.OTHER_SIGN_IN
+    elif act_as.audience != audience:
+        reason = TicketRefusal.OTHER_AUDIENCE
+    return TicketUnusable(
+        reason, owner_id=act_as.grant.owner_id, agency_id=act_as.grant.agency_id, grant_id=act_as.grant_id
+    )
+
+
 def end_session(session: Session, sid: uuid.UUID, *, reason: SessionEnd, tell_app: bool) -> bool:
     """End one proxy login; return whether this call did it."""
     act_as = session.get(ActAsSession, sid)
     if act_as is None:
         return False
-    return _end(session, act_as, reason=reason, tell_app=tell_app)
+    this, now = ActAsSession.id == sid, clock.now()
+    if now >= act_as.expires_at:
+        return _end(session, this, at=act_as.expires_at, reason=SessionEnd.TIME_OVER, tell_app=False) > 0
+    return _end(session, this, at=now, reason=reason, tell_app=tell_app) > 0
 
 
 def end_all_of_grant(session: Session, grant_id: uuid.UUID, *, reason: SessionEnd) -> None:
     """End every running proxy login of a grant, and tell the relying parties."""
-    running = select(ActAsSession).where(ActAsSession.grant_id == grant_id, ActAsSession.ended_at.is_(None))
-    for act_as in session.scalars(running).all():
-        _end(session, act_as, reason=reason, tell_app=True)
+    _end_running(session, ActAsSession.grant_id == grant_id, reason=reason)
+
+
+def end_all_of_agency(session: Session, agency_id: uuid.UUID, *, reason: SessionEnd) -> None:
+    """End every running proxy login of an agency, and tell the relying parties."""
+    members = select(Member.id).where(Member.agency_id == agency_id)
+    _end_running(session, ActAsSession.member_id.in_(members), reason=reason)
+
+
+def end_all_of_account(session: Session, account_id: uuid.UUID) -> None:
+    """End every running proxy login for this person as an owner, and by this person as staff."""
+    # Whoever is beginning one holds its grant; once it is held here, what they began can be seen.
+    owned = session.scalars(select(Grant.id).where(Grant.owner_id == account_id).with_for_update()).all()
+    _end_running(session, ActAsSession.grant_id.in_(owned), reason=SessionEnd.GRANT_ENDED)
+    places = select(Member.id).where(Member.account_id == account_id)
+    _end_running(session, ActAsSession.member_id.in_(places), reason=SessionEnd.SIGNED_OUT)
 
 
 def end_all_of_sign_in(session: Session, browser_session_id: uuid.UUID) -> None:
     """End every proxy login that hangs on a staff member's sign-in."""
-    running = select(ActAsSession).where(
-        ActAsSession.staff_session_id == browser_session_id, ActAsSession.ended_at.is_(None)
+    here = ActAsSession.staff_session_id == browser_session_id
+    _end_running(session, here, reason=SessionEnd.SIGNED_OUT)
+
+
+def end_all_replaced_by(session: Session, started: ActAsSession) -> None:
+    """End what the staff member had running in this browser, at this relying party, before this began."""
+    replaced = and_(
+        ActAsSession.staff_session_id == started.staff_session_id,
+        ActAsSession.audience == started.audience,
+        ActAsSession.kind == SessionKind.BROWSER,
+        ActAsSession.id != started.id,
     )
-    for act_as in session.scalars(running).all():
-        _end(session, act_as, reason=SessionEnd.SIGNED_OUT, tell_app=True)
+    _end_running(session, replaced, reason=SessionEnd.STAFF)
 
 
-def proxy_logins_of_owner(session: Session, owner_id: uuid.UUID, *, limit: int = 50) -> list[ActAsSession]:
-    """Return the owner's proxy logins in browsers, newest first."""
-    query = (
-        select(ActAsSession)
-        .join(Grant, Grant.id == ActAsSession.grant_id)
-        .where(Grant.owner_id == owner_id, ActAsSession.kind == SessionKind.BROWSER)
-        .order_by(ActAsSession.started_at.desc())
-        .limit(limit)
-    )
-    return list(session.scalars(query))
-
-
-def _end(session: Session, act_as: ActAsSession, *, reason: SessionEnd, tell_app: bool) -> bool:
+def _end_running(session: Session, which: ColumnElement[bool], *, reason: SessionEnd) -> None:
+    """End what runs; what only waits to be forgotten ended by itself and is left as it is."""
     now = clock.now()
-    over = now >= act_as.expires_at
-    result = session.execute(
+    _end(session, which & (ActAsSession.expires_at > now), at=now, reason=reason, tell_app=True)
+
+
+def _end(
+    session: Session, which: ColumnElement[bool], *, at: datetime, reason: SessionEnd, tell_app: bool
+) -> int:
+    """End sessions, each once, with an event and a logout call for each; return how many."""
+    ended = session.scalars(
         update(ActAsSession)
-        .where(ActAsSession.id == act_as.id, ActAsSession.ended_at.is_(None))
-        .values(
-            ended_at=act_as.expires_at if over else now,
-            end_reason=SessionEnd.TIME_OVER if over else reason,
-        )
-    )
-    if not isinstance(result, CursorResult) or result.rowcount != 1:
-        return False
-    session.refresh(act_as)
-    record_event(
-        session, Event.PROXY_LOGIN_ENDED, owner_id=act_as.grant.owner_id, agency_id=act_as.grant.agency_id,
-        grant_id=act_as.grant_id, session_id=act_as.id, client_id=act_as.audience,
-        reason=act_as.end_reason,
+        .where(which, ActAsSession.ended_at.is_(None))
+        .values(ended_at=at, end_reason=reason)
+        .returning(ActAsSession),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    ).all()
+    record_event_for_each(
+        session, Event.PROXY_LOGIN_ENDED,
+        [
+            About(owner_id=act_as.grant.owner_id, agency_id=act_as.grant.agency_id, grant_id=act_as.grant_id,
+                  session_id=act_as.id, client_id=act_as.audience)
+            for act_as in ended
+        ],
+        reason=reason,
     )  # fmt: skip
-    if tell_app and not over:
+    for act_as in ended if tell_app else ():
         enqueue_delivery(
             session, Topic.BACKCHANNEL_LOGOUT, name=act_as.audience, recipient=act_as.audience,
             payload={"client_id": act_as.audience, "sid": str(act_as.id), "sub": str(act_as.grant.owner_id)},
             reference=act_as.id,
         )  # fmt: skip
-    return True
+    return len(ended)

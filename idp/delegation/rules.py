@@ -93,7 +93,7 @@ class SessionEnd(StrEnum):
     SIGNED_OUT = "signed_out"
     """The staff member's own sign-in ended."""
     GRANT_ENDED = "grant_ended"
-    """The grant was revoked, expired or suspended."""
+    """What allowed it is over: grant revoked, expired or suspended, or the owner's account suspended."""
     TIME_OVER = "time_over"
 
 
@@ -126,10 +126,6 @@ class OwnRequest(Forbidden):
     """Nobody answers their own request: the approver must be another person than the owner."""
 
 
-class TicketUnusable(Forbidden):
-    """The act-as ticket is unknown, over, used, another browser's or another relying party's."""
-
-
 def next_state(state: GrantState, transition: Transition, party: Party) -> GrantState:
     """Return the state that follows.
 
@@ -147,7 +143,7 @@ READ = "mypage.read"
 WRITE = "mypage.write"
 PERMISSION_CHOICES = {"read": frozenset({READ}), "write": frozenset({READ, WRITE})}
 """閲覧のみ and 閲覧と設定変更."""
-WORDING = "2026-11"
+WORDING = "2026-11-2"
 """Version of the consent text on the owner's page; changed with it."""
 
 
@@ -245,6 +241,28 @@ class ExchangeRefusal(StrEnum):
     AUDIENCE_CANNOT_ACT = "audience_cannot_act"
     AUDIENCE_NOT_GRANTED = "audience_not_granted"
     SCOPE_BEYOND_GRANT = "scope_beyond_grant"
+
+
+class TicketRefusal(StrEnum):
+    """Why an act-as ticket, or the renewal of a proxy login, is refused although nothing in it is denied."""
+
+    UNKNOWN = "ticket_unknown"
+    OVER = "ticket_over"
+    USED = "ticket_used"
+    OTHER_SIGN_IN = "ticket_of_other_sign_in"
+    OTHER_AUDIENCE = "ticket_of_other_audience"
+    OTHER_MEMBER = "ticket_of_other_member"
+    SESSION_OVER = "session_over"
+
+
+@dataclass(eq=False)
+class TicketUnusable(Forbidden):
+    """No proxy login comes of this; carries why, and whose it would have been, for the audit log alone."""
+
+    reason: TicketRefusal | ExchangeRefusal
+    owner_id: uuid.UUID | None = None
+    agency_id: uuid.UUID | None = None
+    grant_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,23 @@
 """What owners, agencies and operators do with delegation grants.
 
-Each transition is one conditional UPDATE from the state it was decided on, and writes in the same
-transaction the new state, an audit event, the end of running proxy logins, and the mails. Of two that
-race, one finds the state changed and gets ``TransitionRefused`` with the state as it is now.
+Each transition (``transitions``) writes in one transaction the new state, an audit event, the end of running
+proxy logins, and here the mails. Of two that race, one finds the state changed and gets
+``TransitionRefused`` with the state as it is now.
 """
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
-from idp.accounts.models import Account, Agency, Member, Product
-from idp.accounts.rules import AgencyStatus, MemberRole, RoleMayNot
+from idp.accounts.models import Account, Agency, Member
+from idp.accounts.products.service import list_products
+from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole, RoleMayNot
+from idp.accounts.sessions.service import end_all_sessions
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation import notices, proxy_logins
@@ -28,24 +30,12 @@ from idp.delegation.rules import (
     GrantUnknown,
     OwnRequest,
     Party,
-    SessionEnd,
     Transition,
     TransitionRefused,
     end_of_term,
     lapse_moment,
-    next_state,
 )
-
-_EVENTS = {
-    Transition.APPROVE: Event.DELEGATION_APPROVED,
-    Transition.DENY: Event.DELEGATION_DENIED,
-    Transition.WITHDRAW: Event.DELEGATION_WITHDRAWN,
-    Transition.LAPSE: Event.DELEGATION_LAPSED,
-    Transition.REVOKE: Event.DELEGATION_REVOKED,
-    Transition.EXPIRE: Event.DELEGATION_EXPIRED,
-    Transition.SUSPEND: Event.DELEGATION_SUSPENDED,
-    Transition.REINSTATE: Event.DELEGATION_REINSTATED,
-}
+from idp.delegation.transitions import move, move_all_of_agency, owners_to_tell
 
 
 @dataclass(frozen=True)
@@ -111,7 +101,7 @@ def request_grant(session: Session, owner: Account, consent: Consent, *, answer_
         grant_id=grant.id, permissions=grant.permissions, term_months=grant.term_months,
         wording=grant.wording,
     )  # fmt: skip
-    notices.tell_agency_of_request(session, grant, products=products_of(session, owner.id))
+    notices.tell_agency_of_request(session, grant, products=list_products(session, owner.id))
     return grant
 
 
@@ -134,7 +124,7 @@ def answer(session: Session, member: Member, grant_id: uuid.UUID, *, approve: bo
     changes: dict[str, object] = {"decided_at": now, "decided_by": member.account_id}
     if approve:
         changes["expires_at"] = end_of_term(now, grant.term_months)
-    _move(session, grant, transition, party=Party.AGENCY, actor_id=member.account_id, **changes)
+    move(session, grant, transition, party=Party.AGENCY, actor_id=member.account_id, **changes)
     notices.tell_owner_of_answer(session, grant)
     return grant
 
@@ -148,7 +138,7 @@ def release(session: Session, member: Member, grant_id: uuid.UUID) -> Grant:
     """
     grant = get_grant_of_agency(session, member.agency_id, grant_id)
     _check_may_decide(member)
-    _move(session, grant, Transition.REVOKE, party=Party.AGENCY, actor_id=member.account_id)
+    move(session, grant, Transition.REVOKE, party=Party.AGENCY, actor_id=member.account_id)
     notices.tell_both_of_end(session, grant, party=Party.AGENCY)
     return grant
 
@@ -161,7 +151,7 @@ def end_by_owner(session: Session, owner_id: uuid.UUID, grant_id: uuid.UUID) -> 
     """
     grant = get_grant_of_owner(session, owner_id, grant_id)
     transition = Transition.WITHDRAW if grant.state == GrantState.REQUESTED else Transition.REVOKE
-    _move(session, grant, transition, party=Party.OWNER, actor_id=owner_id)
+    move(session, grant, transition, party=Party.OWNER, actor_id=owner_id)
     notices.tell_both_of_end(session, grant, party=Party.OWNER)
     return grant
 
@@ -176,7 +166,7 @@ def end_by_operator(session: Session, grant_id: uuid.UUID) -> Grant:
     if grant is None:
         raise GrantUnknown
     transition = Transition.WITHDRAW if grant.state == GrantState.REQUESTED else Transition.REVOKE
-    _move(session, grant, transition, party=Party.OPERATOR, actor_id=None)
+    move(session, grant, transition, party=Party.OPERATOR, actor_id=None)
     notices.tell_both_of_end(session, grant, party=Party.OPERATOR)
     return grant
 
@@ -189,39 +179,41 @@ def set_agency_suspended(session: Session, agency_id: uuid.UUID, *, suspended: b
     before, after = AgencyStatus.ACTIVE, AgencyStatus.SUSPENDED
     if not suspended:
         before, after = after, before
-    result = session.execute(
+    agency = session.scalars(
         update(Agency).where(Agency.id == agency_id, Agency.status == before).values(status=after)
-    )
-    if _rows(result) != 1:
+        .returning(Agency)
+    ).one_or_none()  # fmt: skip
+    if agency is None:
         raise AgencyUnknown
-    record_event(
-        session, Event.AGENCY_SUSPENDED if suspended else Event.AGENCY_REINSTATED, agency_id=agency_id
+    event = Event.AGENCY_SUSPENDED if suspended else Event.AGENCY_REINSTATED
+    record_event(session, event, agency_id=agency_id)
+    moved = move_all_of_agency(
+        session, agency_id, Transition.SUSPEND if suspended else Transition.REINSTATE,
+        before=GrantState.ACTIVE if suspended else GrantState.SUSPENDED, party=Party.OPERATOR,
+    )  # fmt: skip
+    notices.tell_of_suspension(
+        session, agency, owners_to_tell(session, agency_id, moved), suspended=suspended
     )
-    state = GrantState.ACTIVE if suspended else GrantState.SUSPENDED
-    transition = Transition.SUSPEND if suspended else Transition.REINSTATE
-    grants = session.scalars(select(Grant).where(Grant.agency_id == agency_id, Grant.state == state)).all()
-    for grant in grants:
-        _move(session, grant, transition, party=Party.OPERATOR, actor_id=None)
-    return len(grants)
+    return len(moved)
 
 
-def let_time_pass(session: Session, *, limit: int = 200) -> int:
-    """Lapse requests that nobody answered and expire grants whose term is over; return how many moved.
+def suspend_account(session: Session, account_id: uuid.UUID) -> bool:
+    """Suspend an account: whoever signs in with it is signed out, and whoever acts for it, or as it, stops.
 
-    Exchange and introspection do not wait for this: they look at the clock themselves.
+    Return whether this call did it; an account that is not active is left as it is.
     """
-    now = clock.now()
-    unanswered = select(Grant).where(Grant.state == GrantState.REQUESTED, Grant.lapses_at <= now)
-    over = select(Grant).where(
-        Grant.state.in_([GrantState.ACTIVE, GrantState.SUSPENDED]), Grant.expires_at <= now
-    )
-    moved = 0
-    for query, transition in ((unanswered, Transition.LAPSE), (over, Transition.EXPIRE)):
-        for grant in session.scalars(query.limit(limit)).all():
-            _move(session, grant, transition, party=Party.CLOCK, actor_id=None)
-            notices.tell_both_of_end(session, grant, party=Party.CLOCK)
-            moved += 1
-    return moved
+    suspended = session.execute(
+        update(Account)
+        .where(Account.id == account_id, Account.status == AccountStatus.ACTIVE)
+        .values(status=AccountStatus.SUSPENDED)
+        .returning(Account.id)
+    ).first()
+    if suspended is None:
+        return False
+    record_event(session, Event.ACCOUNT_SUSPENDED, owner_id=account_id)
+    proxy_logins.end_all_of_account(session, account_id)
+    end_all_sessions(session, account_id)
+    return True
 
 
 def get_grant_of_agency(session: Session, agency_id: uuid.UUID, grant_id: uuid.UUID) -> Grant:
@@ -254,54 +246,9 @@ def grants_of_owner(session: Session, owner_id: uuid.UUID) -> list[Grant]:
     return sorted(grants, key=lambda grant: not GrantState(grant.state).is_open)
 
 
-def products_of(session: Session, owner_id: uuid.UUID) -> list[Product]:
-    """Return the owner's products in the order of their product ids."""
-    return list(
-        session.scalars(select(Product).where(Product.owner_id == owner_id).order_by(Product.product_id))
-    )
-
-
 def _check_may_decide(member: Member) -> None:
     if not MemberRole(member.role).can_decide:
         raise RoleMayNot
-
-
-def _move(
-    session: Session,
-    grant: Grant,
-    transition: Transition,
-    *,
-    party: Party,
-    actor_id: uuid.UUID | None,
-    **changes: object,
-) -> None:
-    """Make one transition; whoever comes second finds the state changed.
-
-    :raises TransitionRefused: the rule, or somebody who was quicker, says no.
-    """
-    before = GrantState(grant.state)
-    after = next_state(before, transition, party)
-    values: dict[str, object] = {"state": after, **changes}
-    if not after.is_open:
-        values |= {"ended_at": clock.now(), "ended_by": party}
-    result = session.execute(
-        update(Grant).where(Grant.id == grant.id, Grant.state == before).values(**values),
-        execution_options={"synchronize_session": False},
-    )
-    if _rows(result) != 1:
-        session.refresh(grant)
-        raise TransitionRefused(GrantState(grant.state), transition)
-    session.refresh(grant)
-    record_event(
-        session, _EVENTS[transition], actor_id=actor_id, owner_id=grant.owner_id,
-        agency_id=grant.agency_id, grant_id=grant.id, before=before, by=party,
-    )  # fmt: skip
-    if after is not GrantState.ACTIVE:
-        proxy_logins.end_all_of_grant(session, grant.id, reason=SessionEnd.GRANT_ENDED)
-
-
-def _rows(result: object) -> int:
-    return result.rowcount if isinstance(result, CursorResult) else 0
 
 
 def is_over(grant: Grant, now: datetime) -> bool:
@@ -309,8 +256,3 @@ def is_over(grant: Grant, now: datetime) -> bool:
     if grant.state == GrantState.REQUESTED:
         return now >= grant.lapses_at
     return grant.expires_at is not None and now >= grant.expires_at
-
-
-def days_left(grant: Grant, now: datetime) -> int:
-    """Return the whole days until the term is over, at least 0."""
-    return max((grant.expires_at - now) // timedelta(days=1), 0) if grant.expires_at else 0

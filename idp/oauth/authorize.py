@@ -11,15 +11,14 @@ from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.accounts.models import BrowserSession
-from idp.accounts.people import find_member
-from idp.accounts.rules import AgencyStatus
+from idp.accounts.people import is_member_in_good_standing
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
-from idp.delegation import proxy_logins
+from idp.delegation import proxy_logins, tickets
 from idp.delegation.models import ActAsSession
-from idp.delegation.proxy_logins import Lifetimes
-from idp.delegation.rules import TicketUnusable
+from idp.delegation.rules import ExchangeRefusal, TicketRefusal, TicketUnusable
+from idp.delegation.tickets import Lifetimes
 from idp.oauth.authorization_request import (
     AskedFor,
     NoRedirect,
@@ -164,13 +163,12 @@ def _advance(
         return _issue_code(session, mint, client, asked, sign_in=browser.sign_in)
     try:
         act_as = _proxy_login(session, mint, client, asked, sign_in=browser.sign_in, step=step)
-    except TicketUnusable:
+    except TicketUnusable as refusal:
         record_event(
-            session,
-            Event.PROXY_LOGIN_REFUSED,
-            actor_id=browser.sign_in.account_id,
-            client_id=client.client_id,
-        )
+            session, Event.PROXY_LOGIN_REFUSED, actor_id=browser.sign_in.account_id,
+            owner_id=refusal.owner_id, agency_id=refusal.agency_id, grant_id=refusal.grant_id,
+            client_id=client.client_id, reason=refusal.reason,
+        )  # fmt: skip
         return _refuse_login(mint, asked)
     return _issue_code(session, mint, client, asked, sign_in=browser.sign_in, act_as=act_as)
 
@@ -187,8 +185,7 @@ def _visitor(session: Session, client: Client, sign_in: BrowserSession | None) -
         return None
     account = sign_in.account
     if client.sign_in_page == SignInPage.AGENCIES:
-        member = find_member(session, account.id)
-        fits = member is not None and member.agency.status == AgencyStatus.ACTIVE
+        fits = is_member_in_good_standing(session, account.id)
     else:
         fits = account.owner is not None
     return Visitor(str(account.id), sign_in.authenticated_at, fits_client=fits)
@@ -214,25 +211,24 @@ def _proxy_login(
     """
     settings = mint.settings
     if step is Step.START_PROXY_LOGIN:
-        if asked.ticket is None:
-            raise TicketUnusable
         lifetimes = Lifetimes(
-            timedelta(seconds=settings.act_as_ticket_lifetime),
-            timedelta(seconds=settings.act_as_session_lifetime),
-            timedelta(seconds=settings.session_idle),
+            timedelta(seconds=settings.act_as_session_lifetime), timedelta(seconds=settings.session_idle)
         )
-        ticket = proxy_logins.find_ticket(session, asked.ticket)
-        actor_client = find_client(session, ticket.client_id) if ticket else None
-        if ticket is None or actor_client is None:
-            raise TicketUnusable
-        return proxy_logins.redeem_ticket(
+        ticket = tickets.find_ticket(session, asked.ticket) if asked.ticket else None
+        if ticket is None:
+            raise TicketUnusable(TicketRefusal.UNKNOWN)
+        actor_client = find_client(session, ticket.client_id)
+        if actor_client is None:
+            raise tickets.unusable(session, ticket, ExchangeRefusal.CLIENT_MAY_NOT_ACT)
+        return tickets.redeem_ticket(
             session, ticket, sign_in=sign_in, client=client_facts(actor_client),
             audience=audience_facts(client), app_name=client.client_name, lifetimes=lifetimes,
         )  # fmt: skip
     hint = asked.id_token_hint or {}
-    act_as = live_act_as(session, uuid.UUID(hint["sid"]), settings=settings)
+    sid = uuid.UUID(hint["sid"])
+    act_as = live_act_as(session, sid, settings=settings)
     if act_as is None or act_as.staff_session_id != sign_in.id or act_as.audience != client.client_id:
-        raise TicketUnusable
+        raise proxy_logins.not_renewable(session, sid, sign_in=sign_in, audience=client.client_id)
     return act_as
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import update
 
 from idp.accounts.models import Account, Member
-from idp.delegation import service
+from idp.delegation import passing_time, service
 from idp.delegation.models import Grant
 from idp.delegation.rules import READ, Party
 from idp.delegation.service import Consent
@@ -64,7 +64,7 @@ def suspend(world: World, agency: AgencyPart = MIRAI, *, suspended: bool = True)
 
 def let_time_pass(world: World) -> int:
     """Let the clock's job run once; return how many grants moved."""
-    return world.write(service.let_time_pass)
+    return world.write(passing_time.let_time_pass)
 
 
 def end_term_at(world: World, grant_id: UUID, moment: datetime) -> None:

@@ -11,8 +11,10 @@ from idp.delegation.models import Grant
 from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, SAKURA
 from tests.accounts.visitor import Visitor, forms_of
 from tests.delegation.steps import state_of
-from tests.world import MANAGER, World
+from tests.oauth.relying_party import RelyingParty
+from tests.world import MANAGER, RIVAL, World
 
+SOMEBODY = "00000000-0000-4000-8000-000000000001"
 UNKNOWN = "このメールアドレスの販売店・業者様は登録されていません。"
 LOOK_ALIKES = ["info+club@mirai-denko.example", "infо@mirai-denko.example", "info@mirai-denkо.example",
                "info@xn--mirai-denk-8qi.example", "nfo@mirai-denko.example", "nobody@x.example"]  # fmt: skip
@@ -51,6 +53,43 @@ def test_consent_is_stored_as_it_was_chosen(
     ] == SAKURA.email
 
 
+TOLD = {
+    "name": "氏名", "furigana": "フリガナ", "prefecture": "都道府県", "city": "市区町村",
+    "street": "町名番地", "email": "メールアドレス", "user_id": "ユーザーID", "registered_at": "登録日",
+    "product_id": "Product ID",
+    "model": "システム機種名", "serial_number": "システム製造番号",
+    "remote_serial_number": "室内リモコン製造番号", "installation_postal_code": "設置場所郵便番号",
+    "watch": "見守りサービス", "weather_warning": "気象警報自動制御",
+    "early_advisory": "早期注意情報自動制御", "ai_control": "AI自動制御", "permissions": "許可する内容",
+    "term_months": "許可する期間", "requested_at": "申請日",
+}  # fmt: skip
+OF_THE_GRANT_ITSELF = {"id", "state", "decided_at", "expires_at", "ended_at", "last_used_at"}
+
+
+def test_before_consenting_the_owner_reads_everything_that_the_agency_is_then_told(
+    world: World, parties: dict[str, RelyingParty]
+) -> None:
+    """Whatever the API tells an agency of a request has to stand on the page; a new field breaks this."""
+    ichiro = world.browser(ICHIRO)
+    page = name_agency(ichiro, SAKURA.email)
+    confirm(ichiro, page)
+    staff = parties["rival-portal"].sign_in(RIVAL).access_token
+    grant = world.grant(ICHIRO, SAKURA)
+    body = world.api("GET", f"/api/delegations/{grant.id}", staff).get_json()
+    owner, product = body.pop("owner"), body.pop("products")[0]
+    told = {*owner, *body, *product, *product.pop("services")} - {*OF_THE_GRANT_ITSELF, "services"}
+    assert told == set(TOLD)
+    notice = page.text.split("申請すると相手に伝わること")[1].split("お客様情報</h2>")[0]
+    assert [words for words in TOLD.values() if words not in notice] == []
+
+
+def test_the_term_is_said_to_begin_when_the_agency_approves(minoru: Visitor) -> None:
+    page = name_agency(minoru, SAKURA.email)
+    assert "販売店・業者様が承認した日から数えます。" in page.text
+    confirm(minoru, page)
+    assert "販売店・業者様が承認した日から1年" in minoru.get("/account").text
+
+
 def test_the_least_is_chosen_at_first(world: World, minoru: Visitor) -> None:
     confirm(minoru, name_agency(minoru, SAKURA.email))
     grant = world.grant(MINORU, SAKURA)
@@ -87,7 +126,7 @@ def test_a_look_alike_is_nobodys_address_and_nothing_is_told_to_anybody(
 
 @pytest.mark.parametrize(
     "extra",
-    [{"status": "active", "state": "active"}, {"owner_id": "00000000-0000-4000-8000-000000000001", "approved_by": "00000000-0000-4000-8000-000000000001"},
+    [{"status": "active", "state": "active"}, {"owner_id": SOMEBODY, "approved_by": SOMEBODY},
      {"permissions": "admin"}, {"permissions": "mypage.write"}, {"term": "1200"}, {"term": "-1"},
      {"term_months": "1200", "expires_at": "2999-01-01"}],
     ids=str,

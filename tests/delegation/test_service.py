@@ -43,6 +43,10 @@ from tests.delegation.steps import (
 from tests.world import APPROVER, BOTH, LOGIN_ONLY, MANAGER, RIVAL, VIEWER, World
 
 BOTH_ARE_TOLD = [("delegation_ended_for_owner", MINORU.email), ("delegation_ended_for_agency", MIRAI.email)]
+SUSPENSION_IS_TOLD = [
+    ("delegation_suspended", HANAKO.email), ("delegation_suspended", MINORU.email),
+    ("agency_suspended", MIRAI.email),
+]  # fmt: skip
 OWNER_APPROVED = [("delegation_approved", MINORU.email)]
 OWNER_DENIED = [("delegation_denied", MINORU.email)]
 Step = Callable[[World, UUID], object]
@@ -69,14 +73,14 @@ STEPS: dict[str, tuple[Callable[[World], UUID], Step, str, str | None, list[tupl
     "deny": (ask, lambda w, g: answer(w, g, approve=False), "denied", "agency", OWNER_DENIED, "denied"),
     "withdraw": (ask, end, "withdrawn", "owner", BOTH_ARE_TOLD, "withdrawn"),
     "withdraw by telephone": (ask, lambda w, g: end(w, g, by=Party.OPERATOR), "withdrawn", "operator",
-                              BOTH_ARE_TOLD, "stopped"),
+                              BOTH_ARE_TOLD, "cancelled"),
     "lapse": (ask, lapse, "lapsed", "clock", BOTH_ARE_TOLD, "lapsed"),
     "revoke": (approved, end, "revoked", "owner", BOTH_ARE_TOLD, "revoked"),
     "revoke by telephone": (approved, lambda w, g: end(w, g, by=Party.OPERATOR), "revoked", "operator",
                             BOTH_ARE_TOLD, "stopped"),
     "release": (approved, release, "revoked", "agency", BOTH_ARE_TOLD, "released"),
     "expire": (approved, expire, "expired", "clock", BOTH_ARE_TOLD, "expired"),
-    "suspend": (approved, lambda w, _: suspend(w), "suspended", "operator", [], None),
+    "suspend": (approved, lambda w, _: suspend(w), "suspended", "operator", SUSPENSION_IS_TOLD, None),
 }  # fmt: skip
 
 
@@ -95,7 +99,9 @@ def test_a_step_writes_the_state_one_event_and_its_mails(world: World, name: str
     ]
     assert [(one.owner_id, one.agency_id) for one in written] == [(grant.owner_id, grant.agency_id)]
     assert sorted((mail.name, mail.to) for mail in sent) == sorted(mails)
-    assert {mail.data["how"] for mail in sent if "how" in mail.data} == ({how} if len(sent) == 2 else set())
+    assert {mail.data["how"] for mail in sent if "how" in mail.data} == (
+        {how} if mails is BOTH_ARE_TOLD else set()
+    )
     assert (grant.ended_at is None) is GrantState(state).is_open
     assert grant.ended_by == (None if GrantState(state).is_open else party)
 

@@ -19,7 +19,7 @@ from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 from idp import clock
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.delegation import proxy_logins
+from idp.delegation import proxy_logins, tickets
 from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for
 from idp.delegation.rules import ExchangeRefusal, SessionKind
 from idp.oauth.clients import find_client
@@ -79,6 +79,8 @@ class TokenExchangeGrant(Grant):
     GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
     asked: _Asked
     authority: Authority
+    app_name: str
+    """What the owner knows the audience by."""
 
     def check_request(self, client: Client, parameters: Parameters) -> None:
         """Ask delegation; write the refusal down before it is answered."""
@@ -90,14 +92,11 @@ class TokenExchangeGrant(Grant):
             audience=audience_facts(audience) if audience else None, scope=asked.scope, now=clock.now(),
             idle=timedelta(seconds=settings.session_idle),
         )  # fmt: skip
+        self.asked = asked
         if isinstance(answer, NoAuthority):
-            record_event(
-                session, Event.EXCHANGE_REFUSED, actor_id=asked.claim.account_id if asked.claim else None,
-                owner_id=answer.owner_id, agency_id=answer.agency_id, grant_id=answer.grant_id,
-                client_id=client.client_id, reason=answer.reason, audience=asked.audience[:128],
-            )  # fmt: skip
-            raise oauth_error_for(answer.reason)
-        self.asked, self.authority = asked, answer
+            raise self._refused(answer, client)
+        self.authority = answer
+        self.app_name = audience.client_name if audience else ""
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Issue, leaving the audit row in the same transaction."""
@@ -112,9 +111,19 @@ class TokenExchangeGrant(Grant):
         )  # fmt: skip
         return 200, body, []
 
+    def _refused(self, answer: NoAuthority, client: Client) -> OAuth2Error:
+        """Write a refusal down with its reason, and return the error, which does not tell it."""
+        record_event(
+            self.server.session, Event.EXCHANGE_REFUSED,
+            actor_id=self.asked.claim.account_id if self.asked.claim else None,
+            owner_id=answer.owner_id, agency_id=answer.agency_id, grant_id=answer.grant_id,
+            client_id=client.client_id, reason=answer.reason, audience=self.asked.audience[:128],
+        )  # fmt: skip
+        return oauth_error_for(answer.reason)
+
     def _issue_ticket(self) -> dict[str, Any]:
         life = self.server.mint.settings.act_as_ticket_lifetime
-        ticket = proxy_logins.mint_ticket(
+        ticket = tickets.mint_ticket(
             self.server.session, self.authority, audience=self.asked.audience, reason=self.asked.reason,
             life=timedelta(seconds=life),
         )  # fmt: skip
@@ -123,9 +132,12 @@ class TokenExchangeGrant(Grant):
     def _issue_token(self) -> dict[str, Any]:
         mint, session = self.server.mint, self.server.session
         act_as = proxy_logins.start_session(
-            session, self.authority, audience=self.asked.audience, app_name="", kind=SessionKind.API,
-            reason=self.asked.reason, life=timedelta(seconds=mint.settings.access_token_lifetime),
+            session, self.authority, audience=self.asked.audience, app_name=self.app_name,
+            kind=SessionKind.API, reason=self.asked.reason,
+            life=timedelta(seconds=mint.settings.access_token_lifetime),
         )  # fmt: skip
+        if isinstance(act_as, NoAuthority):  # revoked since it was checked
+            raise self._refused(act_as, self.client)
         session.refresh(act_as)
         subject = Subject(
             account_id=act_as.grant.owner_id, client_id=self.client.client_id, scope=self.authority.scope,

@@ -1,0 +1,178 @@
+"""Suspending agencies and accounts: who is told, what stops, and that it stays quick for a large agency."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import time_machine
+from click.testing import CliRunner
+from sqlalchemy import event, select
+
+from idp import clock, credentials
+from idp.accounts.models import Account
+from idp.cli import cli
+from idp.delegation.models import ActAsSession, Grant
+from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, OwnerPart, make_owner
+from tests.delegation.steps import answer, ask, end_term_at, state_of, suspend
+from tests.oauth.desk import Desk, Parties
+from tests.oauth.relying_party import RelyingParty
+from tests.world import MANAGER, VIEWER, World
+
+
+@pytest.fixture
+def desk(world: World, parties: Parties) -> Desk:
+    return Desk(world, parties)
+
+
+def operate(world: World, monkeypatch: pytest.MonkeyPatch, *command: str) -> str:
+    """Run a command of the operator; return what it prints."""
+    monkeypatch.setenv("IDP_DATABASE_URL", world.settings.database_url)
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def reasons(world: World) -> list[str | None]:
+    """Return why each proxy login ended, the oldest first."""
+    query = select(ActAsSession.end_reason).order_by(ActAsSession.started_at)
+    return list(world.read(lambda session: session.scalars(query).all()))
+
+
+# --- an agency ------------------------------------------------------------------------------------------
+
+
+def test_owners_and_once_the_agency_are_told_of_suspension_and_reinstatement(world: World) -> None:
+    answer(world, ask(world, MINORU))
+    for suspended, word in ((True, "suspended"), (False, "reinstated")):
+        before = len(world.letters())
+        assert suspend(world, suspended=suspended) == 2
+        sent = world.letters()[before:]
+        assert sorted((letter.name, letter.to) for letter in sent) == sorted(
+            [(f"delegation_{word}", HANAKO.email), (f"delegation_{word}", MINORU.email),
+             (f"agency_{word}", MIRAI.email)]
+        )  # fmt: skip
+        for letter in sent:
+            if letter.name.startswith("agency"):
+                assert letter.data == {"grants": 2}
+            else:
+                assert letter.data["agency"] == {"name": MIRAI.name, "email": MIRAI.email}
+
+
+def test_a_grant_whose_term_is_over_is_left_to_the_clock(world: World) -> None:
+    """Neither suspended nor given back: its owner is told once, that the term is over."""
+    over = world.grant(HANAKO).id
+    end_term_at(world, over, clock.now())
+    before = len(world.letters())
+    assert suspend(world) == 0
+    assert state_of(world, over).state == "active"
+    assert [letter.name for letter in world.letters()[before:]] == ["agency_suspended"]
+
+
+def test_a_term_that_ran_out_during_the_suspension_does_not_come_back(world: World) -> None:
+    grant = world.grant(HANAKO)
+    suspend(world)
+    assert grant.expires_at is not None
+    with time_machine.travel(grant.expires_at, tick=False):
+        assert suspend(world, suspended=False) == 0
+    assert state_of(world, grant.id).state == "suspended"
+
+
+def test_a_suspension_ends_what_runs_and_leaves_what_is_over(
+    world: World, parties: Parties, desk: Desk
+) -> None:
+    with time_machine.travel(clock.now(), tick=False) as traveller:
+        desk.act()
+        traveller.shift(1801)
+        running = Desk(world, parties).act()
+        suspend(world)
+    assert reasons(world) == [None, "grant_ended"]
+    assert world.logout_calls() == [("mypage", running.claims["sid"])]
+    assert [one.event for one in world.events()].count("proxy_login.ended") == 1
+
+
+@contextmanager
+def statements(world: World) -> Iterator[list[str]]:
+    """Collect the statements that reach the database."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        seen.append(statement)
+
+    event.listen(world.database.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(world.database.engine, "before_cursor_execute", note)
+
+
+def test_a_large_agency_is_suspended_with_as_many_statements_as_a_small_one(world: World) -> None:
+    with statements(world) as few:
+        assert suspend(world) == 1
+    suspend(world, suspended=False)
+    add_owners(world, 40)
+    with statements(world) as many:
+        assert suspend(world) == 41
+    assert len(many) == len(few)
+    assert [one.event for one in world.events()].count("delegation.suspended") == 42
+
+
+def add_owners(world: World, number: int) -> None:
+    """Add owners, each with an active grant like Hanako's."""
+    like = world.grant(HANAKO)
+
+    def add(session: Any) -> None:
+        password_hash = session.scalars(select(Account.password_hash)).first()
+        for index in range(number):
+            part = OwnerPart(
+                f"owner{index}@owner.example", f"名前{index}", "ナマエ", 20000000 + index, "6008216",
+                "京都府", "京都市", "1", "0757777777", (), "",
+            )  # fmt: skip
+            owner = make_owner(session, part, password_hash)
+            session.add(
+                Grant(
+                    id=credentials.new_id(), owner_id=owner.id, agency_id=like.agency_id, state="active",
+                    permissions=like.permissions, term_months=12, wording=like.wording,
+                    requested_at=like.requested_at, lapses_at=like.lapses_at, expires_at=like.expires_at,
+                )
+            )  # fmt: skip
+
+    world.write(add)
+
+
+# --- an account -----------------------------------------------------------------------------------------
+
+
+def test_suspending_an_owner_ends_the_proxy_logins_for_them_and_tells_the_relying_party(
+    world: World, desk: Desk, mypage: RelyingParty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = desk.act()
+    own = mypage.sign_in(HANAKO)
+    operate(world, monkeypatch, "account", "suspend", HANAKO.email)
+    assert reasons(world) == ["grant_ended"]
+    assert world.logout_calls() == [("mypage", acting.claims["sid"])]
+    for token in (acting.access_token, own.access_token):
+        assert world.api("GET", "/api/me/profile", token).status_code == 401
+    assert world.api("GET", "/api/agency", desk.staff.access_token).status_code == 200
+
+
+def test_suspending_a_member_of_staff_ends_what_they_do_and_nobody_elses(
+    world: World, parties: Parties, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = desk.act()
+    operate(world, monkeypatch, "account", "suspend", VIEWER.email)
+    assert reasons(world) == [None]
+    operate(world, monkeypatch, "account", "suspend", MANAGER.email)
+    assert reasons(world) == ["signed_out"]
+    assert world.logout_calls() == [("mypage", acting.claims["sid"])]
+    assert world.grant(HANAKO).state == "active"
+
+
+def test_an_account_is_suspended_once_and_reinstated_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDP_DATABASE_URL", world.settings.database_url)
+    for command, codes in (("reinstate", [1]), ("suspend", [0, 1]), ("reinstate", [0, 1])):
+        for code in codes:
+            result = CliRunner().invoke(cli, ["account", command, ICHIRO.email])
+            assert result.exit_code == code, result.output
+    written = [one.event for one in world.events() if one.event.startswith("account.")]
+    assert written == ["account.suspended", "account.reinstated"]
