@@ -382,9 +382,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_act_as_sessions")),
     )
     with op.batch_alter_table("act_as_sessions", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_act_as_sessions_grant_started_at", ["grant_id", "started_at"], unique=False
-        )
+        batch_op.create_index("ix_act_as_sessions_grant_started_at", ["grant_id", "started_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_act_as_sessions_member_id"), ["member_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_act_as_sessions_staff_session_id"), ["staff_session_id"], unique=False
