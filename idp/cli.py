@@ -34,7 +34,7 @@ from idp.mail.worker import Job, run_worker, stop_on_signals
 from idp.migrations import runner
 from idp.oauth import keys
 from idp.oauth.backchannel_logout import logout_deliverer, session_end_deliverer
-from idp.oauth.models import Client, SigningKey
+from idp.oauth.models import SigningKey
 from idp.operator_cli import GROUPS
 from idp.settings import Settings, SettingsRefused
 from idp.unit_of_work import unit_of_work
@@ -237,12 +237,12 @@ def welcome(ports: Ports, *, large: bool) -> str:
     info@sakura-solar.example    中村 桜   さくらソーラー販売{more}
   Serial numbers that nobody has claimed yet: {", ".join(UNCLAIMED[:3])} …
 
-  Five minutes to try
-    1. Register an agency: {idp}/store/linkaccounts → 新規会員登録はこちら → open the link in 送信メール
-    2. Consent as an owner: {mypage}/ → sign in as ichiro@owner.example → お客様情報 → 登録情報を変更する
-    3. Approve: {portal}/agency/login → sign in as info@mirai-denko.example
-       → 登録ユーザー一覧 → 詳細 → 連携を許可
-    4. Proxy login: the same page → 代理ログイン. Then revoke it as hanako@owner.example in another browser.
+  Five minutes to try (README.md says each step in full; use two browser windows that share no cookies)
+    1. Register an agency: {idp}/register/agency with shop@hikari.example; the link is in 送信メール.
+    2. Consent as an owner: {mypage}/ as ichiro@owner.example → お客様情報やサービス加入状況を見る
+       → 登録情報を変更する, name shop@hikari.example.
+    3. Approve in the other window: the link in the newest 送信メール, as shop@hikari.example → 連携を許可
+    4. On the same page → 代理ログイン. Then, as the owner, 許可を取り消す: the agency's next click says so.
 
   Ctrl-C ends everything."""
 
@@ -312,21 +312,6 @@ def key_withdraw(kid: str) -> None:
         if not keys.withdraw(session, kid):
             raise click.ClickException(f"There is no key {kid} in use. `idp key list` lists them.")
     click.echo(f"{kid} is withdrawn.")
-
-
-@cli.group()
-def client() -> None:
-    """Registered clients."""
-
-
-@client.command("list")
-def client_list() -> None:
-    """List clients."""
-    with unit_of_work(_database(), writes=False) as session:
-        for row in session.scalars(select(Client).order_by(Client.client_id)):
-            click.echo(
-                f"{row.client_id:20} {row.status:8} {row.token_endpoint_auth_method:20} {row.client_name}"
-            )
 
 
 for group in GROUPS:

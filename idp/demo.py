@@ -26,6 +26,7 @@ from idp.oauth.clients import (
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
     ClientMetadata,
+    change_client,
     register_client,
 )
 from idp.oauth.keys import ensure_keys
@@ -161,9 +162,20 @@ def load_cast(session: Session, settings: Settings, secrets: ClientSecrets) -> N
 
 def register_clients(session: Session, settings: Settings, secrets: ClientSecrets) -> None:
     """Register マイページ and the agency portal."""
+    for metadata in client_metadata(settings, secrets):
+        register_client(session, metadata)
+
+
+def move_clients(session: Session, settings: Settings, secrets: ClientSecrets) -> None:
+    """Bring the addresses of マイページ and the portal up to date when they moved to other ports."""
+    for metadata in client_metadata(settings, secrets):
+        change_client(session, metadata)
+
+
+def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientMetadata, ClientMetadata]:
+    """Return what マイページ and the agency portal are registered with."""
     mypage, portal = settings.mypage_url, settings.agency_portal_url
-    register_client(
-        session,
+    return (
         ClientMetadata(
             client_id="mypage", client_name="マイページ", client_uri=mypage,
             token_endpoint_auth_method="client_secret_basic", secret=secrets.mypage_secret,  # noqa: S106
@@ -174,9 +186,6 @@ def register_clients(session: Session, settings: Settings, secrets: ClientSecret
             backchannel_logout_uri=f"{mypage}/oidc/backchannel-logout", sign_in_page=SignInPage.OWNERS,
             act_as_supported=True, act_as_permissions=(READ, WRITE),
         ),
-    )  # fmt: skip
-    register_client(
-        session,
         ClientMetadata(
             client_id="agency-portal", client_name="販売店・業者様向け管理画面", client_uri=portal,
             token_endpoint_auth_method="private_key_jwt",  # noqa: S106 - a method

@@ -23,7 +23,7 @@ from typing import IO, Any
 from idp import credentials
 from idp.credentials import Sealer, SecretKind
 from idp.db import Database, make_engine
-from idp.demo import ClientSecrets, load_cast
+from idp.demo import ClientSecrets, load_cast, move_clients
 from idp.migrations import runner
 from idp.oauth.clients import find_client
 from idp.oauth.keys import new_client_key
@@ -138,6 +138,7 @@ def prepare_data(folder: DemoFolder, ports: Ports) -> bool:
     runner.upgrade(database.engine)
     with unit_of_work(database) as session:
         if find_client(session, "mypage") is not None:
+            move_clients(session, settings, folder.client_secrets(ports))
             return False
         load_cast(session, settings, folder.client_secrets(ports))
     return True

@@ -1,6 +1,9 @@
-"""Commands of the operator on the telephone: accounts, agencies, delegation grants, mails, audit."""
+"""Commands of the operator: accounts, agencies, grants, mails, audit, clients, units from the factory."""
 
+import csv
+import json
 import uuid
+from typing import TextIO
 
 import click
 from sqlalchemy import select, update
@@ -9,6 +12,7 @@ from sqlalchemy.orm import Session
 from idp import clock
 from idp.accounts.models import Account, Agency
 from idp.accounts.people import find_account_by_email
+from idp.accounts.products.service import Unit, add_units
 from idp.accounts.rules import AccountStatus
 from idp.audit.events import Event
 from idp.audit.models import AuditEvent
@@ -20,6 +24,8 @@ from idp.delegation.models import Grant
 from idp.delegation.rules import AgencyUnknown, GrantUnknown, TransitionRefused
 from idp.mail import operator as mail_operator
 from idp.mail.rules import DeadLetterExpired, DeadLetterUnknown
+from idp.oauth.clients import ClientMetadataRefused, metadata_of, register_client
+from idp.oauth.models import Client
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 
@@ -206,4 +212,55 @@ def audit_list(limit: int) -> None:
             click.echo(f"{event.number:6} {clock.iso(event.at)} {event.event:28} {facts}")
 
 
-GROUPS = (account, agency, delegation_group, mail, audit)
+@click.group()
+def client() -> None:
+    """Registered clients."""
+
+
+@client.command("list")
+def client_list() -> None:
+    """List clients."""
+    with unit_of_work(_database(), writes=False) as session:
+        for row in session.scalars(select(Client).order_by(Client.client_id)):
+            click.echo(
+                f"{row.client_id:20} {row.status:8} {row.token_endpoint_auth_method:20} {row.client_name}"
+            )
+
+
+@client.command("register")
+@click.argument("file", type=click.File(encoding="utf-8"))
+def client_register(file: TextIO) -> None:
+    """Register the client that a JSON file describes (RFC 7591 names); prints its secret, this once."""
+    try:
+        metadata = metadata_of(json.load(file))
+        with unit_of_work(_database()) as session:
+            secret = register_client(session, metadata)
+    except json.JSONDecodeError as error:
+        raise click.ClickException(f"{file.name} is not JSON: {error}") from error
+    except ClientMetadataRefused as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{metadata.client_id} is registered." + (f" Its secret: {secret}" if secret else ""))
+
+
+@click.group()
+def product() -> None:
+    """Units that left the factory, which owners claim by serial number."""
+
+
+@product.command("import")
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+def product_import(file: TextIO) -> None:
+    """Add the units of a CSV file with the columns product_id, model and serial_number; known ones stay."""
+    rows = csv.DictReader(file)
+    if missing := {"product_id", "model", "serial_number"} - set(rows.fieldnames or ()):
+        raise click.ClickException(f"{file.name} lacks the columns {', '.join(sorted(missing))}.")
+    try:
+        units = [Unit(int(row["product_id"]), row["model"], row["serial_number"]) for row in rows]
+    except (TypeError, ValueError) as error:
+        raise click.ClickException(f"{file.name}, line {rows.line_num}: product_id is no number.") from error
+    with unit_of_work(_database()) as session:
+        added = add_units(session, units)
+    click.echo(f"{added} units added, {len(units) - added} were there already.")
+
+
+GROUPS = (account, agency, delegation_group, mail, audit, client, product)

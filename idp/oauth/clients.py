@@ -1,7 +1,7 @@
 """Registered clients: finding, registering, and whether one is in good standing."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,6 +58,44 @@ class ClientMetadata:
     """A secret that exists already; otherwise one is made where the method needs it."""
 
 
+def metadata_of(document: object) -> ClientMetadata:
+    """Return the metadata that a JSON document describes.
+
+    :raises ClientMetadataRefused: it is no object, or a field is unknown, missing or of another type.
+    """
+    if not isinstance(document, dict):
+        raise ClientMetadataRefused("document", "must be one JSON object")
+    known = {one.name: one for one in fields(ClientMetadata)}
+    values: dict[str, Any] = {}
+    for name, value in document.items():
+        if name not in known:
+            raise ClientMetadataRefused(name, "is not a field; known are " + ", ".join(known))
+        values[name] = _typed(name, value, wanted=str(known[name].type))
+    for name in ("client_id", "client_name", "token_endpoint_auth_method"):
+        if name not in values:
+            raise ClientMetadataRefused(name, "is missing")
+    return ClientMetadata(**values)
+
+
+def _typed(name: str, value: Any, *, wanted: str) -> Any:
+    """Return a JSON value in the type that a field has."""
+    if "tuple" in wanted:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise ClientMetadataRefused(name, "must be a list of texts")
+        return tuple(value)
+    if name == "sign_in_page" and value in set(SignInPage):
+        return SignInPage(value)
+    if name == "jwks" and isinstance(value, dict):
+        return value
+    if name == "act_as_supported":
+        if not isinstance(value, bool):
+            raise ClientMetadataRefused(name, "must be true or false")
+        return value
+    if name in {"sign_in_page", "jwks"} or not isinstance(value, str):
+        raise ClientMetadataRefused(name, "has a value of the wrong type")
+    return value
+
+
 def find_client(session: Session, client_id: str | None) -> Client | None:
     """Return the client if it is registered and in good standing: a disabled one is as unknown."""
     client = session.get(Client, client_id) if client_id else None
@@ -77,28 +115,42 @@ def register_client(session: Session, metadata: ClientMetadata) -> str | None:
     :raises ClientMetadataRefused: a field is wrong.
     """
     check_metadata(metadata)
+    if session.get(Client, metadata.client_id) is not None:
+        raise ClientMetadataRefused("client_id", "is registered already")
     secret = metadata.secret
     if secret is None and metadata.token_endpoint_auth_method.startswith("client_secret"):
         secret = credentials.mint_secret(SecretKind.CLIENT_SECRET)
-    session.add(
-        Client(
-            client_id=metadata.client_id, client_name=metadata.client_name, client_uri=metadata.client_uri,
-            created_at=clock.now(), token_endpoint_auth_method=metadata.token_endpoint_auth_method,
-            secret_digest=credentials.digest(secret) if secret else None, jwks=metadata.jwks,
-            redirect_uris=list(metadata.redirect_uris),
-            post_logout_redirect_uris=list(metadata.post_logout_redirect_uris),
-            grant_types=list(metadata.grant_types), scope=metadata.scope,
-            id_token_signed_response_alg=metadata.id_token_signed_response_alg,
-            initiate_login_uri=metadata.initiate_login_uri,
-            backchannel_logout_uri=metadata.backchannel_logout_uri, sign_in_page=metadata.sign_in_page,
-            act_as_supported=metadata.act_as_supported,
-            act_as_permissions=list(metadata.act_as_permissions),
-            act_as_audiences=list(metadata.act_as_audiences),
-        )
-    )  # fmt: skip
+    client = Client(client_id=metadata.client_id, created_at=clock.now())
+    _write(client, metadata)
+    client.secret_digest = credentials.digest(secret) if secret else None
+    session.add(client)
     record_event(session, Event.CLIENT_REGISTERED, client_id=metadata.client_id)
     session.flush()
     return secret
+
+
+def change_client(session: Session, metadata: ClientMetadata) -> bool:
+    """Give a client other metadata; its secret stays. Return whether anything changed.
+
+    :raises ClientMetadataRefused: a field is wrong, or there is no such client.
+    """
+    check_metadata(metadata)
+    client = session.get(Client, metadata.client_id)
+    if client is None:
+        raise ClientMetadataRefused("client_id", "is not registered")
+    _write(client, metadata)
+    changed = session.is_modified(client)
+    if changed:
+        record_event(session, Event.CLIENT_CHANGED, client_id=metadata.client_id)
+        session.flush()
+    return changed
+
+
+def _write(client: Client, metadata: ClientMetadata) -> None:
+    for one in fields(metadata):
+        if one.name != "secret":
+            value = getattr(metadata, one.name)
+            setattr(client, one.name, list(value) if isinstance(value, tuple) else value)
 
 
 def check_metadata(metadata: ClientMetadata) -> None:

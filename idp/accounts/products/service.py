@@ -1,14 +1,15 @@
 """Claiming products and joining services."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from idp import credentials
 from idp.accounts.models import Product
 from idp.accounts.rules import NoSuchProduct, SerialTaken, SerialUnknown, SerialYours, Service
 from idp.audit.events import Event
@@ -143,3 +144,26 @@ def joined_at(product: Product, service: Service) -> datetime | None:
 def set_joined_at(product: Product, service: Service, moment: datetime | None) -> None:
     """Set since when the product has joined a service."""
     setattr(product, f"{service}_joined_at", moment)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit that left the factory."""
+
+    product_id: int
+    model: str
+    serial_number: str
+
+
+def add_units(session: Session, units: Sequence[Unit]) -> int:
+    """Add units that owners can claim, except those whose serial number is known; return how many."""
+    known = set(session.scalars(select(Product.serial_number)))
+    fresh = {unit.serial_number: unit for unit in units if unit.serial_number not in known}
+    rows = [
+        {"id": credentials.new_id(), "product_id": unit.product_id, "model": unit.model,
+         "serial_number": unit.serial_number}
+        for unit in fresh.values()
+    ]  # fmt: skip
+    if rows:
+        session.execute(insert(Product), rows)
+    return len(rows)
