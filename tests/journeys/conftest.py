@@ -1,19 +1,12 @@
 """The running club, the browser, and people; one club for each process of pytest."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.journeys.club import Club, running_club
-from tests.journeys.person import DESK, OLD_PHONE, Crowd, Equipment, Person
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+from tests.journeys.person import DESK, OLD_PHONE, Crowd, Equipment, Person, running_browser
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +17,8 @@ def club(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Club]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+    with running_browser() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture

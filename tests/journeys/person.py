@@ -4,16 +4,31 @@ Whatever a person must never meet is collected while the page lives and complain
 scripts and of the console, refusals of the Content-Security-Policy, broken resources, foreign hosts.
 """
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    sync_playwright,
+)
 
 from idp.demo import PASSWORD
 from tests.journeys.club import Club
 
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 SECONDS = 10
 _STATUS_LINE = "Failed to load resource: the server responded with a status of"
 
@@ -155,6 +170,15 @@ class Person:
         named = re.compile(rf"^\s*{re.escape(name)}")
         links = self.page.get_by_role("link", name=named).count()
         return bool(links + self.page.get_by_role("button", name=named).count())
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Run Debian's Chromium."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
 
 
 class Crowd:

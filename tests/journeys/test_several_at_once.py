@@ -71,6 +71,9 @@ def test_owner_and_staff_in_one_browser_do_not_take_each_others_place(person: Cr
         assert cookie["sameSite"] == "Lax"
 
     shared.press("代理ログインを終了する").open(f"{club.mypage}/home")
+    assert shared.heading == "代理ログインは終了しました"
+    assert "お客様ご本人がお使いになるときは、もう一度マイページを開いて" in shared.main
+    shared.open(f"{club.mypage}/home")
     assert shared.heading == "ログイン"
     assert "このページの先はご利用いただけません" in shared.main
     shared.sign_in(owner.email)
