@@ -134,7 +134,8 @@ def config() -> None:
     """List every setting and what it is for."""
     for name, field in Settings.model_fields.items():
         variable = field.alias or f"IDP_{name.upper()}"
-        click.echo(f"{variable}\n    {field.description} Default: {field.default!r}")
+        default = repr(field.default) if isinstance(field.default, bool | int) else f"“{field.default}”"
+        click.echo(f"{variable}\n    {field.description} Default: {default}")
 
 
 # --- demo -----------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """The first page, and the language of all pages."""
 
+from datetime import timedelta
+
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from idp import clock
 from idp.web import current_settings, own_path, remember_language
 
 blueprint = Blueprint("entrance", __name__)
@@ -18,6 +21,15 @@ def menu() -> str:
 def agency_login() -> Response:
     """Lead to the agencies' portal, so that mailed addresses begin with the issuer's."""
     return redirect(f"{current_settings().agency_portal_url}/agency/login", code=303)
+
+
+@blueprint.get("/.well-known/security.txt")
+def security() -> Response:
+    """Say how to report a weakness (RFC 9116); the text is good for half a year from now."""
+    canonical = f"{current_settings().issuer}/.well-known/security.txt"
+    expires = clock.iso(clock.now() + timedelta(days=180))
+    text = render_template("accounts/security.txt", expires=expires, canonical=canonical)
+    return Response(text, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.post("/language")
