@@ -107,6 +107,10 @@ def _proxy_login_over(parts: Parts, refusal: ProxyLoginIsOver) -> Response:
         heading=_("代理ログインは終了しました"),
         happened=_why_over(parts, refusal),
         next_step=_(
+            "管理画面へお戻りください。お客様ご本人がお使いになるときは、もう一度マイページを開いて、ログインしてください。"
+        )
+        if refusal.was_ended_here
+        else _(
             "お客様の情報は、この画面からはご覧いただけません。管理画面へ戻って、連携の状態をご確認ください。"
         ),
         link=f"{parts.application.agency_portal_url}/agency_admin",

@@ -218,6 +218,7 @@ def test_another_tab_is_told_once_that_the_proxy_login_was_ended(browser: Browse
     page = browser.open("/customer")
     assert page.status_code == 403
     assert "「代理ログインを終了する」が押されたため" in page.text
+    assert "お客様ご本人がお使いになるときは" in page.text
     assert f"{PORTAL}/agency_admin" in page.text
     assert browser.open("/customer").status_code == 303
 
