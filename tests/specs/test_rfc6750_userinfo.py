@@ -4,11 +4,12 @@ import base64
 import random
 
 import pytest
+from joserfc import jwt
 from sqlalchemy import update
 
 from idp.accounts.models import Account
 from idp.demo import HANAKO, MINORU
-from idp.oauth.keys import new_client_key
+from idp.oauth.keys import load_ring, new_client_key
 from tests.oauth.assertions import header_of, hmac_signed, signed, unsigned
 from tests.oauth.relying_party import TICKET, RelyingParty, Tokens
 from tests.world import MANAGER, World
@@ -170,3 +171,29 @@ def test_a_token_for_another_person_cannot_be_made_from_ones_own(world: World, t
     head, _, signature = tokens.access_token.split(".")
     forged = unsigned(claims, header={}).split(".")[1]
     expect_refused(world, f"{head}.{forged}.{signature}")
+
+
+@pytest.mark.parametrize(
+    "deviation", ["nothing", "audience", "act-as audience", "issuer", "type", "no family"]
+)
+def test_even_a_token_that_we_signed_is_refused_if_it_is_for_something_else(
+    world: World, tokens: Tokens, deviation: str
+) -> None:
+    """RFC 9068 §4: typ, iss and aud are looked at, not the signature alone."""
+    claims: dict[str, object] = dict(tokens.access_claims)
+    changes: dict[str, dict[str, object]] = {
+        "audience": {"aud": "https://elsewhere.example"}, "act-as audience": {"aud": "mypage"},
+        "issuer": {"iss": "https://elsewhere.example"}, "no family": {"jti": "x"},
+    }  # fmt: skip
+    claims |= changes.get(deviation, {})
+    ring = world.read(load_ring)
+    header = {
+        "alg": "ES256",
+        "typ": "JWT" if deviation == "type" else "at+jwt",
+        "kid": ring.signer("ES256").kid,
+    }
+    token = jwt.encode(header, claims, ring.signer("ES256"), algorithms=["ES256"])
+    if deviation == "nothing":
+        assert world.api("GET", USERINFO, token).status_code == 200
+    else:
+        expect_refused(world, token)
