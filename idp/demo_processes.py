@@ -94,7 +94,8 @@ class DemoFolder:
         issuer, mypage, portal = ports.url(ports.idp), ports.url(ports.mypage), ports.url(ports.portal)
         make = lambda: credentials.mint_secret(session_key)  # noqa: E731
         portal_key = self.secret("portal_key", lambda: json.dumps(new_client_key()))
-        outside = {name: value for name, value in os.environ.items() if name.startswith("IDP_SMTP_")}
+        own_mail = ("IDP_SMTP_", "IDP_INSECURE_SMTP_")
+        outside = {name: value for name, value in os.environ.items() if name.startswith(own_mail)}
         return {
             "idp": {
                 **outside, "IDP_ISSUER": issuer, "IDP_MYPAGE_URL": mypage, "IDP_AGENCY_PORTAL_URL": portal,

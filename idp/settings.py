@@ -15,10 +15,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "IDP_"
 DEVELOPMENT_SECRET = "for development only, never for people's homes"  # noqa: S105 - refused in production
+THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+_SHORTEST_SECRET = 32
+_EXAMPLES = ("contact_phone", "contact_email", "mail_sender")
+"""Settings whose default is an example that helps nobody in production."""
+_ADDRESSES = ("issuer", "mypage_url", "agency_portal_url")
 
 
 class SettingsRefused(Exception):
-    """The settings are wrong; the message says which and what to write instead."""
+    """The settings are wrong; the message says which and what to write instead, a line for each."""
 
 
 class Environment(StrEnum):
@@ -32,11 +37,12 @@ class Settings(BaseSettings):
     """Everything that an installation may choose. Durations are in seconds unless a name says otherwise."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix=PREFIX, frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
     )
 
     environment: Environment = Environment.DEVELOPMENT
-    """`development` allows http, the mail page and default secrets; `production` refuses all three."""
+    """`development` allows http, the mail page and published secrets, for this machine alone; `production`
+    refuses all three."""
     issuer: str = "http://localhost:8000"
     """Public address of this server, without a slash at the end. Every link and token is built from it."""
     mypage_url: str = "http://localhost:8001"
@@ -71,8 +77,6 @@ class Settings(BaseSettings):
     """SMTP server. Empty: mails are kept for the mail page (development) or wait (production)."""
     smtp_port: int = 587
     """Port of the SMTP server."""
-    smtp_starttls: bool = True
-    """Require STARTTLS before anything is sent."""
     smtp_username: str = ""
     """User name for SMTP authentication; empty for none."""
     smtp_password: str = ""
@@ -83,6 +87,8 @@ class Settings(BaseSettings):
     """Deliveries tried (waiting 5 s, 10 s, 20 s … at most an hour) before an item becomes a dead letter."""
     mails_per_recipient_hour: int = 5
     """Registration and password mails that one address can be sent in an hour."""
+    mails_per_recipient_day: int = 20
+    """The same in a day."""
 
     registration_link_lifetime: int = 3600
     """Life of the link in the registration mail."""
@@ -112,8 +118,11 @@ class Settings(BaseSettings):
     trusted_proxies: int = 0
     """How many reverse proxies in front set X-Forwarded-For and X-Forwarded-Proto (0: none is believed)."""
 
-    INSECURE_allow_http: bool = Field(default=False, alias="IDP_INSECURE_ALLOW_HTTP")
-    """Allow an http issuer although it is not localhost. Refused in production."""
+    INSECURE_public_development: bool = Field(default=False, alias="IDP_INSECURE_PUBLIC_DEVELOPMENT")
+    """Allow development although other machines reach the issuer: whoever reads the published secrets can
+    sign in as anybody. Refused in production."""
+    INSECURE_smtp_without_tls: bool = Field(default=False, alias="IDP_INSECURE_SMTP_WITHOUT_TLS")
+    """Send mails, with the links in them, without STARTTLS. Refused in production."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -125,7 +134,11 @@ class Settings(BaseSettings):
         try:
             return cls(**given)  # type: ignore[arg-type]  # pydantic converts the texts
         except ValidationError as error:
-            lines = [f"{PREFIX}{_name(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
+            lines = [
+                f"{PREFIX}{_name(problem['loc'])}: {problem['msg']}" if problem["loc"]
+                else problem["msg"].removeprefix("Value error, ")
+                for problem in error.errors()
+            ]  # fmt: skip
             raise SettingsRefused("\n".join(lines)) from error
 
     @classmethod
@@ -140,22 +153,44 @@ class Settings(BaseSettings):
             raise ValueError("IDP_ISSUER must be an address like https://id.example.jp, without ? and #")
         if self.issuer.endswith("/"):
             raise ValueError("IDP_ISSUER must not end with a slash")
-        local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-        if self.environment is Environment.PRODUCTION:
-            self._check_production(parts.scheme)
-        elif parts.scheme == "http" and not local and not self.INSECURE_allow_http:
-            raise ValueError("IDP_ISSUER must be https unless it is localhost")
+        if not self.is_development:
+            problems = [*self._list_insecure(), *self._list_missing()]
+            if problems:
+                raise ValueError("\n".join(problems))
+        elif parts.hostname not in THIS_MACHINE and not self.INSECURE_public_development:
+            raise ValueError(
+                f"IDP_ISSUER {self.issuer} is not on this machine, and development is for this machine only: "
+                "everybody knows its secrets and can read its mails. Set IDP_ENVIRONMENT=production."
+            )
         return self
 
-    def _check_production(self, scheme: str) -> None:
-        if scheme != "https":
-            raise ValueError("IDP_ISSUER must be https in production")
-        if self.INSECURE_allow_http:
-            raise ValueError("IDP_INSECURE_ALLOW_HTTP is refused in production")
-        for name in ("secret_key", "encryption_key"):
-            value = getattr(self, name)
-            if value == DEVELOPMENT_SECRET or len(value) < 32:
-                raise ValueError(f"{PREFIX}{name.upper()} must be set to a secret of at least 32 characters")
+    def _list_insecure(self) -> list[str]:
+        """Say what may not be in production, however it was set."""
+        allowed = [
+            field.alias for name, field in type(self).model_fields.items()
+            if name.startswith("INSECURE_") and getattr(self, name)
+        ]  # fmt: skip
+        plain = [name for name in _ADDRESSES if not getattr(self, name).startswith("https://")]
+        return [
+            *(f"{alias} is refused in production." for alias in allowed),
+            *(f"{PREFIX}{name.upper()} must be an https address in production." for name in plain),
+        ]
+
+    def _list_missing(self) -> list[str]:
+        """Say what production needs and only its operator knows."""
+        secrets = [
+            name for name in ("secret_key", "encryption_key")
+            if getattr(self, name) == DEVELOPMENT_SECRET or len(getattr(self, name)) < _SHORTEST_SECRET
+        ]  # fmt: skip
+        examples = [
+            name for name in _EXAMPLES if getattr(self, name) == type(self).model_fields[name].default
+        ]
+        return [
+            *(f"{PREFIX}{name.upper()} must be a secret of at least {_SHORTEST_SECRET} characters."
+              for name in secrets),
+            *(f"{PREFIX}{name.upper()} must be set in production; its default is an example."
+              for name in examples),
+        ]  # fmt: skip
 
     @property
     def is_development(self) -> bool:

@@ -84,11 +84,12 @@ class SmtpDeliverer:
             raise DeliveryFailed(f"SMTP connection: {type(error).__name__}") from None
 
     def _secure(self, server: smtplib.SMTP) -> None:
-        if self._settings.smtp_starttls:
+        without_tls = self._settings.INSECURE_smtp_without_tls
+        if not without_tls:
             server.starttls(context=self._tls)
         if self._settings.smtp_username:
-            if not self._settings.smtp_starttls:
-                raise DeliveryFailed("IDP_SMTP_PASSWORD is not sent without IDP_SMTP_STARTTLS")
+            if without_tls:
+                raise DeliveryFailed("IDP_SMTP_PASSWORD is not sent with IDP_INSECURE_SMTP_WITHOUT_TLS")
             server.login(self._settings.smtp_username, self._settings.smtp_password)
 
 

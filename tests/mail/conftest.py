@@ -33,7 +33,10 @@ def database(database_url: str) -> Iterator[db.Database]:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(issuer="https://id.example.jp", mail_sender="account-noreply@club.example")
+    return Settings(
+        issuer="https://id.example.jp", mail_sender="account-noreply@club.example",
+        INSECURE_public_development=True,
+    )  # fmt: skip
 
 
 @pytest.fixture

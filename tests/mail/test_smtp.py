@@ -135,8 +135,8 @@ def test_a_server_that_offers_no_tls_gets_nothing(delivery: Delivery, smtp_setti
 
 def test_the_password_is_not_sent_in_the_clear(delivery: Delivery, smtp_settings: Build) -> None:
     with misbehaving_server(offer_no_tls) as port:
-        failure = failure_of(smtp_settings(port, smtp_starttls=False), delivery)
-    assert "IDP_SMTP_STARTTLS" in failure.reason
+        failure = failure_of(smtp_settings(port, INSECURE_smtp_without_tls=True), delivery)
+    assert "IDP_INSECURE_SMTP_WITHOUT_TLS" in failure.reason
     assert not failure.for_good
 
 

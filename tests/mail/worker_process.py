@@ -15,6 +15,7 @@ def main() -> None:
     settings = Settings(
         issuer="https://id.example.jp", mail_sender="account-noreply@club.example",
         smtp_host=host, smtp_port=int(port), smtp_timeout=3, smtp_username="club", smtp_password=PASSWORD,
+        INSECURE_public_development=True,
     )  # fmt: skip
     run_worker(
         Database(make_engine(url), Sealer(SEALING_KEY)),
