@@ -48,12 +48,23 @@ def _list_hints(personal: Sequence[str]) -> list[str]:
     pieces: list[str] = []
     for value in personal:
         text = value.casefold()
-        whole += [text, text.partition("@")[0]]
+        whole += [text, *_list_address_parts(text)]
         pieces += "".join(c if c.isalnum() else " " for c in text).split()
         pieces += spell_in_romaji(fold_kana(value)).split()
     distinct = [piece for piece in dict.fromkeys(pieces) if len(piece) >= _SHORTEST_HINT]
     joined = ["".join(pair) for pair in permutations(distinct[:_MOST_PIECES], 2)]
     return [*whole, *distinct, *joined]
+
+
+def _list_address_parts(address: str) -> list[str]:
+    """Return what a person sees as their address cut short: hanako, hanako@owner, owner.example, owner."""
+    local, at, domain = address.partition("@")
+    if not at:
+        return []
+    labels = domain.split(".")
+    ends = range(1, len(labels) + 1)
+    cut = [".".join(labels[:end]) for end in ends] + [".".join(labels[begin:]) for begin in ends]
+    return [local, *cut, *(f"{local}@{part}" for part in cut)]
 
 
 def check_password(password: str, personal: Sequence[str]) -> PasswordWeakness | None:

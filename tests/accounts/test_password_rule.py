@@ -53,6 +53,25 @@ def test_what_is_known_of_a_person_makes_her_password_weak(password: str) -> Non
     assert check_password(password, HANAKO) is PasswordWeakness.EASY_TO_GUESS
 
 
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [
+        ("hanako@owner.example", "hanako@owner"),
+        ("hanako@owner.example", "Hanako@Owner1"),
+        ("hanako@owner.example", "hanako@owner.example"),
+        ("hanako@owner.example", "owner.example"),
+        ("info@hikari-denki.example", "info@hikari-denki"),
+        ("info@hikari-denki.example", "hikari-denki"),
+        ("hanako.s@mail.shirakaba.co.jp", "hanako.s@mail.shirakaba"),
+        ("hanako.s@mail.shirakaba.co.jp", "shirakaba.co.jp"),
+        ("hanako.s@mail.shirakaba.co.jp", "hanako.s@shirakaba"),
+    ],
+)
+def test_a_part_of_the_own_address_is_no_password(address: str, password: str) -> None:
+    assert check_password(password, (address,)) is PasswordWeakness.EASY_TO_GUESS
+    assert check_password(f"{password}-mikanbatake-to-neko", (address,)) is None
+
+
 def test_the_same_password_is_judged_by_its_own_person_only() -> None:
     password = "shirakabanomori"
     assert check_password(password, ("白樺の森", "シラカバノモリ")) is PasswordWeakness.EASY_TO_GUESS
