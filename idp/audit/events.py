@@ -12,6 +12,7 @@ class Event(StrEnum):
     AGENCY_REINSTATED = "agency.reinstated"
     AGENCY_CLOSED = "agency.closed"
     MEMBER_ADDED = "member.added"
+    MEMBER_UPDATED = "member.updated"
     MEMBER_REMOVED = "member.removed"
     OWNER_REGISTERED = "owner.registered"
     OWNER_UPDATED = "owner.updated"

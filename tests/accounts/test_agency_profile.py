@@ -13,6 +13,7 @@ from tests.accounts.conftest import DETAILS, PASSWORD, Club
 from tests.accounts.visitor import Visitor
 
 PAGE = "/agency/profile"
+OWN_NAME = "/agency/profile/name"
 EMAIL = "info@mirai.example"
 
 
@@ -87,6 +88,49 @@ def test_other_roles_may_not(club: Club, role: MemberRole) -> None:
 def test_the_postal_code_fills_what_is_empty(manager: Visitor) -> None:
     answer = manager.submit(PAGE, postal_code="1000005", prefecture="", city="", street="", fill_address="1")
     assert 'value="丸の内"' in answer.text
+
+
+def member_names(club: Club) -> tuple[str, str]:
+    account = club.read(lambda session: session.scalars(select(Account)).one())
+    return account.name, account.furigana
+
+
+def test_a_representative_who_is_the_manager_has_one_name(club: Club, manager: Visitor) -> None:
+    manager.submit(PAGE, save="1", name="佐藤 謙一")
+    assert member_names(club) == ("佐藤 謙一", "サトウ ケンイチ")
+    assert club.events()[-2:] == ["member.updated", "agency.updated"]
+    assert "佐藤 謙一 様" in manager.get(PAGE).text
+
+
+def test_a_manager_who_is_not_the_representative_keeps_their_own_name(club: Club, manager: Visitor) -> None:
+    club.write(lambda session: session.scalars(select(Account)).one().__setattr__("name", "岡田 誠"))
+    manager.submit(PAGE, save="1", name="佐藤 謙一")
+    assert member_names(club) == ("岡田 誠", "サトウ ケンイチ")
+    assert agency(club).representative_name == "佐藤 謙一"
+
+
+@pytest.mark.parametrize("role", list(MemberRole))
+def test_every_member_corrects_their_own_name(club: Club, visitor: Visitor, role: MemberRole) -> None:
+    club.make_member(EMAIL, role=role)
+    visitor.sign_in(EMAIL, PASSWORD)
+    page = visitor.get(OWN_NAME)
+    assert 'value="佐藤 健一"' in page.text
+    assert visitor.submit(OWN_NAME, page=page, name="", furigana="abc").status_code == 400
+    assert member_names(club) == ("佐藤 健一", "サトウ ケンイチ")
+    changed = visitor.submit(
+        OWN_NAME, page=page, name="佐藤 謙一", furigana="さとう　けんいち", email="evil@x.example"
+    )
+    assert (changed.status_code, changed.headers["Location"]) == (303, OWN_NAME)
+    assert member_names(club) == ("佐藤 謙一", "サトウ ケンイチ")
+    assert (agency(club).representative_name, agency(club).email) == ("佐藤 健一", EMAIL)
+    assert club.events()[-1] == "member.updated"
+
+
+def test_a_name_that_stays_is_no_event(club: Club, manager: Visitor) -> None:
+    manager.submit(OWN_NAME)
+    manager.submit(PAGE, save="1")
+    assert "member.updated" not in club.events()
+    assert "agency.updated" not in club.events()
 
 
 def test_an_owners_data_are_stored_and_the_log_names_only_the_fields(club: Club) -> None:

@@ -35,6 +35,10 @@ class OwnerProfileForm(ClubForm, PersonFields, PostalAddressFields):
         )  # fmt: skip
 
 
+class MemberNameForm(ClubForm, PersonFields):
+    """A member's own name, under which owners know who acted for them."""
+
+
 class AgencyProfileForm(ClubForm, CompanyFields, PersonFields, PostalAddressFields):
     """販売店情報更新: an agency's data except for the mail address."""
 

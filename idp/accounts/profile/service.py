@@ -62,6 +62,8 @@ def update_owner(session: Session, account_id: uuid.UUID, *, details: OwnerDetai
 def update_agency(session: Session, account_id: uuid.UUID, *, details: AgencyDetails) -> Agency:
     """Store what a manager changed of the agency's data. The role is read anew, not believed.
 
+    A manager who is the representative has one name: it is corrected at both places.
+
     :raises NotAMember: the person belongs to no agency (any more).
     :raises AgencyNotActive: the agency is suspended.
     :raises RoleMayNot: the person is no manager.
@@ -69,13 +71,35 @@ def update_agency(session: Session, account_id: uuid.UUID, *, details: AgencyDet
     member = get_member_in_good_standing(session, account_id)
     if not MemberRole(member.role).can_edit_agency:
         raise RoleMayNot
-    agency = member.agency
+    agency, person = member.agency, member.account
+    if (person.name, person.furigana) == (agency.representative_name, agency.representative_furigana):
+        rename_member(
+            session, account_id, name=details.representative_name, furigana=details.representative_furigana
+        )
     changed = [name for name in _names(AgencyDetails) if _set(agency, name, getattr(details, name))]
     if changed:
         record_event(
             session, Event.AGENCY_UPDATED, actor_id=account_id, agency_id=agency.id, fields=sorted(changed)
         )
     return agency
+
+
+def rename_member(session: Session, account_id: uuid.UUID, *, name: str, furigana: str) -> None:
+    """Store a member's own name: banner, mails and the owners' history show it from here on.
+
+    :raises NotAMember: the person belongs to no agency (any more).
+    :raises AgencyNotActive: the agency is suspended.
+    """
+    member = get_member_in_good_standing(session, account_id)
+    changed = [
+        field for field, value in (("name", name), ("furigana", furigana))
+        if _set(member.account, field, value)
+    ]  # fmt: skip
+    if changed:
+        record_event(
+            session, Event.MEMBER_UPDATED, actor_id=account_id, agency_id=member.agency_id,
+            fields=sorted(changed),
+        )  # fmt: skip
 
 
 def set_proxy_login_mail(session: Session, account_id: uuid.UUID, choice: ProxyLoginMail) -> None:

@@ -1,4 +1,7 @@
-"""An agency's manager changes 販売店情報. The owners' page is ``delegation``'s, beside their consents."""
+"""An agency's manager changes 販売店情報, and each member their own name.
+
+The owners' page is ``delegation``'s, beside their consents.
+"""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -7,7 +10,7 @@ from werkzeug.wrappers import Response
 from idp.accounts.address_lookup import look_up, wants_look_up
 from idp.accounts.models import Member
 from idp.accounts.profile import service
-from idp.accounts.profile.forms import AgencyProfileForm
+from idp.accounts.profile.forms import AgencyProfileForm, MemberNameForm
 from idp.accounts.rules import MemberRole, RoleMayNot
 from idp.accounts.sessions.access import current_account, current_member, member_only
 from idp.unit_of_work import current_session
@@ -44,6 +47,35 @@ def update() -> View:
     service.update_agency(current_session(), current_account().id, details=form.details())
     flash(_("販売店情報を更新しました。"), "success")
     return redirect(url_for(".show"), code=303)
+
+
+@blueprint.get("/name")
+@member_only
+def own_name() -> View:
+    """Show a member the name under which owners know them."""
+    return _show_own_name(MemberNameForm(obj=current_account()))
+
+
+@blueprint.post("/name")
+@member_only
+def correct_own_name() -> View:
+    """Store a member's own name, whatever their role."""
+    form = MemberNameForm(request.form)
+    if not form.validate():
+        return _show_own_name(form, status=400)
+    service.rename_member(
+        current_session(), current_account().id, name=form.name.data or "", furigana=form.furigana.data or ""
+    )
+    flash(_("氏名を変更しました。"), "success")
+    return redirect(url_for(".own_name"), code=303)
+
+
+def _show_own_name(form: MemberNameForm, *, status: int = 200) -> View:
+    member = current_member()
+    page = render_template(
+        "accounts/member_name.html", form=form, email=member.account.email, agency=member.agency.name
+    )
+    return page, status
 
 
 def _manager() -> Member:
