@@ -78,13 +78,3 @@ def is_email(text: str) -> bool:
     local = email.partition("@")[0]
     is_short_enough = len(email) <= _LONGEST_EMAIL and len(local) <= _LONGEST_LOCAL_PART
     return is_short_enough and _EMAIL.fullmatch(email) is not None
-
-
-def search_key(text: str) -> str:
-    """Return the folded form for the search columns: what looks or sounds alike to a searcher is equal.
-
-    NFKC, case-folded, katakana for hiragana, without spaces. For search only, never shown: it does to names
-    what ``fold_name`` must not.
-    """
-    wide = _normalize(_normalize(text.translate(_VOICING_MARKS)).casefold())
-    return _normalize("".join(wide.translate(_HIRAGANA_TO_KATAKANA).split()))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.accounts.folding import fold_digits, fold_email, fold_kana, fold_name, is_email, search_key
+from idp.accounts.folding import fold_digits, fold_email, fold_kana, fold_name, is_email
 
 KANA = st.text(
     st.characters(min_codepoint=0x3041, max_codepoint=0x30FF)
@@ -122,7 +122,7 @@ def test_what_is_no_address_is_refused(typed: str) -> None:
 
 @given(st.text())
 def test_folding_twice_changes_nothing_more(text: str) -> None:
-    for fold in (fold_digits, fold_name, fold_email, fold_kana, search_key):
+    for fold in (fold_digits, fold_name, fold_email, fold_kana):
         once = fold(text)
         assert fold(once) == once, fold
 
@@ -130,27 +130,8 @@ def test_folding_twice_changes_nothing_more(text: str) -> None:
 @given(KANA)
 def test_folding_kana_twice_changes_nothing_more(text: str) -> None:
     assert fold_kana(fold_kana(text)) == fold_kana(text)
-    assert search_key(search_key(text)) == search_key(text)
 
 
 @given(st.text(st.characters(min_codepoint=0x3041, max_codepoint=0x3096)))
 def test_no_hiragana_remain_in_a_reading(text: str) -> None:
     assert not any("\u3041" <= letter <= "\u3096" for letter in fold_kana(text))
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("㈱みらい電工", "(株)みらい電工"),
-        ("鈴木\u3000花子", "鈴木花子"),
-        ("すずき", "ｽｽﾞｷ"),
-        ("HANAKO@example.jp", "hanako@EXAMPLE.jp"),
-        ("\ufa10本", "塚本"),
-    ],
-)
-def test_a_search_finds_what_looks_or_sounds_alike(one: str, other: str) -> None:
-    assert search_key(one) == search_key(other)
-
-
-def test_a_search_still_tells_different_names_apart() -> None:
-    assert search_key("鈴木花子") != search_key("鈴木桃子")
