@@ -251,6 +251,15 @@ def time_words(moment: datetime) -> str:
     return japanese_time(moment) if _is_japanese() else str(format_datetime(moment, "d MMMM y, HH:mm"))
 
 
+def duration_words(seconds: int) -> str:
+    """Return 1時間 or 1 hour; 90分 or 90 minutes where it is no whole number of hours."""
+    minutes = seconds // 60
+    unit, count = ("hour", minutes // 60) if minutes % 60 == 0 else ("minute", minutes)
+    if _is_japanese():
+        return f"{count}{'時間' if unit == 'hour' else '分'}"
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
 def last_day(end: datetime) -> str:
     """Return the last day of a term whose end is exclusive, as a person says it."""
     return day_words(end - timedelta(microseconds=1))

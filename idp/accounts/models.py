@@ -164,13 +164,16 @@ class MailLink(Base):
 
 
 class SignInFailure(Base):
-    """A try with a wrong password, remembered for a day to slow down guessing."""
+    """A try with a wrong password, remembered for a day to slow down guessing; or a link that was asked for.
+
+    Both are what anybody can do to an address, and are counted without storing whose it is.
+    """
 
     __tablename__ = "sign_in_failures"
     __table_args__ = (Index("ix_sign_in_failures_subject_at", "subject", "at"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     subject: Mapped[str]
-    """Digest of the address that was typed, so that unknown addresses are slowed down just the same. In a
-    browser where the address has signed in before, of both: strangers cannot keep its owner out there."""
+    """Digest of the act and the address that was typed, so that unknown ones are slowed down just the same.
+    In a browser where the address has signed in before, of that too: strangers cannot keep its owner out."""
     at: Mapped[datetime]

@@ -8,11 +8,10 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
@@ -96,23 +95,6 @@ def enqueue_delivery(
         expires_at=expires_at,
         reference=reference,
     )
-
-
-def mails_in_last_hour(session: Session, email: str, names: Collection[str]) -> int:
-    """Return how many mails of these names were enqueued for the address within the last hour.
-
-    Counts mails that wait, that were sent and that failed, so that nobody can fill a mailbox by asking.
-    """
-    return session.scalar(
-        select(func.count())
-        .select_from(OutboxItem)
-        .where(
-            OutboxItem.recipient == address_digest(email),
-            OutboxItem.created_at > clock.now() - timedelta(hours=1),
-            OutboxItem.topic == Topic.MAIL,
-            OutboxItem.name.in_(sorted(names)),
-        )
-    ) or 0  # fmt: skip
 
 
 def _enqueue(

@@ -1,16 +1,19 @@
 """Forgotten passwords and changed ones."""
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from idp import clock, credentials
+from idp.accounts import links
 from idp.accounts.models import Account, BrowserSession, MailLink
 from idp.accounts.passwords import service
-from idp.accounts.rules import AccountStatus, LinkNotFresh
+from idp.accounts.rules import AccountStatus, LinkNotFresh, LinkPurpose
 from idp.unit_of_work import unit_of_work
 from tests.accounts.agency_steps import as_seen
 from tests.accounts.conftest import PASSWORD, PASSWORD_HASH, Club
@@ -175,7 +178,54 @@ def test_more_than_five_links_an_hour_are_not_sent(club: Club, visitor: Visitor)
     answers = [visitor.submit("/password/forgot", email=EMAIL) for _ in range(8)]
     assert len({as_seen(answer) for answer in answers}) == 1
     assert len(club.letters()) == 5
+    other = club.visitor()
+    registering = {as_seen(other.submit("/register/owner", email=EMAIL)) for _ in range(2)}
+    assert (len(registering), len(club.letters())) == (1, 5)
     assert visitor.get(f"/password/reset/{club.letters()[-1].data['token']}").status_code == 200
+
+
+def test_more_than_twenty_links_a_day_are_not_sent(club: Club, visitor: Visitor) -> None:
+    club.make_owner(EMAIL)
+    with time_machine.travel(NOW, tick=False) as time:
+        answers = set()
+        for _ in range(8):
+            answers |= {as_seen(visitor.submit("/password/forgot", email=EMAIL)) for _ in range(3)}
+            time.shift(timedelta(hours=1))
+        assert (len(answers), len(club.letters())) == (1, 20)
+        time.shift(timedelta(hours=16))
+        visitor.submit("/password/forgot", email=EMAIL)
+        assert len(club.letters()) == 21
+
+
+def test_an_address_that_is_nobodys_is_counted_and_slowed_down_just_the_same(
+    club: Club, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    club.make_owner(EMAIL)
+    issued: list[str] = []
+    issue_link = links.issue_link
+
+    def watch(session: Session, purpose: LinkPurpose, *, email: str, **options: Any) -> tuple[str, datetime]:
+        issued.append(email)
+        return issue_link(session, purpose, email=email, **options)
+
+    monkeypatch.setattr(links, "issue_link", watch)
+    for _ in range(7):
+        for email in (EMAIL, "nobody@owner.example"):
+            visitor.submit("/password/forgot", email=email)
+    assert [issued.count(email) for email in (EMAIL, "nobody@owner.example")] == [5, 5]
+    assert {letter.to for letter in club.letters()} == {EMAIL}
+
+
+def test_the_pages_that_promise_a_mail_say_how_long_its_link_lives(visitor: Visitor) -> None:
+    assert "リンクの有効期限は10分です。" in visitor.get("/password/sent").text
+    for page in ("/register/owner/sent", "/register/agency/sent"):
+        assert "仮登録の有効期限は1時間です。" in visitor.get(page).text
+    visitor.settings = visitor.settings.model_copy(
+        update={"password_link_lifetime": 5400, "registration_link_lifetime": 7200}
+    )
+    visitor.client.application.extensions["settings"] = visitor.settings
+    assert "リンクの有効期限は90分です。" in visitor.get("/password/sent").text
+    assert "仮登録の有効期限は2時間です。" in visitor.get("/register/owner/sent").text
 
 
 @pytest.mark.parametrize(
@@ -225,6 +275,23 @@ def test_changing_the_password_keeps_this_session_and_ends_the_others(club: Club
     assert "password.changed" in club.events()
     assert owner.get(link).status_code == 410
     assert club.visitor().sign_in(EMAIL, NEW).status_code == 303
+
+
+def test_changing_the_password_makes_a_copied_cookie_of_this_session_worthless(
+    club: Club, owner: Visitor
+) -> None:
+    copied = owner.client.get_cookie("idp_session", domain="localhost")
+    assert copied is not None
+    thief = club.visitor()
+    thief.client.set_cookie("idp_session", copied.value, domain="localhost")
+    assert thief.get("/account/password").status_code == 200
+    assert change(owner) == 303
+    page = owner.get("/account/password")
+    assert page.status_code == 200
+    assert "パスワードを変更しました。" in page.text
+    thief.client.set_cookie("idp_session", copied.value, domain="localhost")
+    assert thief.get("/account/password").status_code == 303
+    assert live_sessions(club) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,18 @@
 
 import sqlite3
 import uuid
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import time_machine
 
 from idp import clock
 from idp.credentials import Sealer, Undecryptable
 from idp.db import Database
 from idp.mail import messages
 from idp.mail.delivery import claim, find_due, unseal_delivery
-from idp.mail.messages import LINK_MAILS, Message
+from idp.mail.messages import Message
 from idp.mail.models import Topic
-from idp.mail.outbox import enqueue_delivery, mails_in_last_hour
+from idp.mail.outbox import enqueue_delivery
 from idp.unit_of_work import unit_of_work
 from tests.mail.letters import AGENCY, EVERY_MAIL, OWNER, TOKEN, a_link, only_row, post, rows, take_one
 
@@ -71,40 +69,6 @@ def test_what_was_sealed_is_read_with_its_own_key_only(database: Database) -> No
         unseal_delivery(claimed, Sealer("another key"))
 
 
-def test_mails_to_one_address_are_counted_however_it_is_written(database: Database) -> None:
-    post(database, a_link("Hanako@Example.jp"), a_link("hanako@example.jp"), a_link("taro@example.jp"))
-    with unit_of_work(database, writes=False) as session:
-        assert mails_in_last_hour(session, "HANAKO@example.JP ", LINK_MAILS) == 2
-        assert mails_in_last_hour(session, "taro@example.jp", LINK_MAILS) == 1
-        assert mails_in_last_hour(session, "jiro@example.jp", LINK_MAILS) == 0
-
-
-def test_only_the_named_mails_are_counted(database: Database) -> None:
-    post(database, EVERY_MAIL[Message.PASSWORD_CHANGED], EVERY_MAIL[Message.PASSWORD_LINK])
-    with unit_of_work(database, writes=False) as session:
-        assert mails_in_last_hour(session, OWNER.email, LINK_MAILS) == 1
-        assert (
-            mails_in_last_hour(session, OWNER.email, {Message.PASSWORD_CHANGED, Message.PASSWORD_LINK}) == 2
-        )
-
-
-def test_a_mail_is_counted_for_an_hour_and_not_longer(database: Database) -> None:
-    with time_machine.travel("2026-11-24T00:00:00+00:00", tick=False) as traveller:
-        post(database, a_link("a@b.jp"))
-        traveller.shift(timedelta(minutes=59, seconds=59))
-        with unit_of_work(database, writes=False) as session:
-            assert mails_in_last_hour(session, "a@b.jp", LINK_MAILS) == 1
-        traveller.shift(timedelta(seconds=1))
-        with unit_of_work(database, writes=False) as session:
-            assert mails_in_last_hour(session, "a@b.jp", LINK_MAILS) == 0
-
-
-def test_a_mail_is_counted_within_the_transaction_that_enqueues_it(database: Database) -> None:
-    with unit_of_work(database) as session:
-        a_link("a@b.jp")(session)
-        assert mails_in_last_hour(session, "a@b.jp", LINK_MAILS) == 1
-
-
 def test_a_mail_cannot_be_enqueued_past_its_function(database: Database) -> None:
     with unit_of_work(database) as session, pytest.raises(ValueError, match=r"messages\.py"):
         enqueue_delivery(session, Topic.MAIL, name="password_link", recipient="x", payload={})
@@ -138,7 +102,6 @@ def test_a_registration_mail_and_the_mail_to_a_member_cost_the_page_the_same(dat
     fresh, known = rows(database)
     assert fresh.recipient == known.recipient
     assert (fresh.topic, fresh.attempts, fresh.done_at) == (known.topic, known.attempts, known.done_at)
-    assert {fresh.name, known.name} <= LINK_MAILS
 
 
 def test_the_mail_about_a_proxy_login_refers_to_its_grant(database: Database) -> None:

@@ -1,12 +1,13 @@
 """Replacing passwords, and ending what the old one had opened."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from idp.accounts import links
+from idp.accounts.link_policy import LinkPolicy, may_mail_link
 from idp.accounts.models import Account, MailLink
 from idp.accounts.people import find_account_by_email
 from idp.accounts.rules import AccountStatus, LinkNotFresh, LinkPurpose, LinkState
@@ -15,25 +16,22 @@ from idp.accounts.sign_in.service import ProvenPassword, accept_password, forget
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.mail import messages
-from idp.mail.outbox import mails_in_last_hour
 
 PURPOSE = LinkPurpose.PASSWORD_RESET
 
 
-def request_link(
-    session: Session, email: str, *, lifetime: timedelta, mails_per_hour: int, now: datetime
-) -> None:
+def request_link(session: Session, email: str, *, policy: LinkPolicy, now: datetime) -> None:
     """Mail a password link to a member; for anybody else do the same work and undo it.
 
     The caller answers alike, and as fast: otherwise the answer's time would tell who is a member.
     """
-    account = find_account_by_email(session, email)
-    if mails_in_last_hour(session, email, messages.LINK_MAILS) >= mails_per_hour:
+    if not may_mail_link(session, email, policy, now=now):
         return
+    account = find_account_by_email(session, email)
     is_member = account is not None and account.status == AccountStatus.ACTIVE
     with session.begin_nested() as attempt:
         token, ends = links.issue_link(
-            session, PURPOSE, email=email, lifetime=lifetime, now=now,
+            session, PURPOSE, email=email, lifetime=policy.lifetime, now=now,
             account_id=account.id if account is not None else None,
         )  # fmt: skip
         messages.password_link(
@@ -76,8 +74,10 @@ def reset_password(session: Session, token: str, *, password_hash: str, now: dat
 
 def change_password(
     session: Session, proven: ProvenPassword, *, password_hash: str, keep: uuid.UUID, now: datetime
-) -> None:
+) -> Account:
     """Set a new password after the present one was given, and end every session but this one.
+
+    The caller signs in anew: a copy of this session's cookie would otherwise outlive the old password.
 
     :raises WrongPassword: it was changed while it was being checked.
     """
@@ -92,6 +92,7 @@ def change_password(
     )
     record_event(session, Event.PASSWORD_CHANGED, actor_id=account.id, session_id=keep)
     _tell(session, account, now)
+    return account
 
 
 def _get_account(session: Session, account_id: uuid.UUID | None) -> Account:

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from idp import clock, credentials
 from idp.accounts.link_pages import show_link_over
+from idp.accounts.link_policy import LinkPolicy
 from idp.accounts.passwords import service
 from idp.accounts.passwords.forms import ChangePasswordForm, ForgottenForm, NewPasswordForm
 from idp.accounts.rules import LinkNotFresh, NotSignedIn, TooManyAttempts, WrongPassword
@@ -15,7 +16,7 @@ from idp.accounts.sessions import access
 from idp.accounts.sign_in.service import check_password
 from idp.accounts.sign_in.views import wait_words
 from idp.unit_of_work import current_database, current_session, unit_of_work
-from idp.web import current_settings
+from idp.web import current_settings, duration_words
 
 blueprint = Blueprint("passwords", __name__)
 View = str | tuple[str, int] | Response
@@ -39,7 +40,8 @@ def send_link() -> View:
 @blueprint.get("/password/sent")
 def sent() -> View:
     """Say that a mail is on its way."""
-    return render_template("accounts/password_link_sent.html")
+    lifetime = duration_words(current_settings().password_link_lifetime)
+    return render_template("accounts/password_link_sent.html", lifetime=lifetime)
 
 
 @blueprint.post("/password/reset/<token>/again")
@@ -98,7 +100,7 @@ def change_password() -> View:
             browser=access.browser_id(),
         )  # fmt: skip
         password_hash = credentials.hash_password(form.password.data or "")
-        service.change_password(
+        changed = service.change_password(
             current_session(), proven, password_hash=password_hash, keep=this_browser.id, now=clock.now()
         )
     except WrongPassword:
@@ -107,6 +109,7 @@ def change_password() -> View:
     except TooManyAttempts as refusal:
         form.current_password.errors = [wait_words(refusal)]
         return _show_change(form, status=TooManyAttempts.status)
+    access.sign_in(changed)
     flash(_("パスワードを変更しました。ほかの端末のログインは終了しました。"), "success")
     return redirect(url_for(".change"), code=303)
 
@@ -124,10 +127,12 @@ def _link_over(refusal: LinkNotFresh) -> View:
 
 def _send_to(email: str) -> View:
     settings = current_settings()
-    service.request_link(
-        current_session(), email, lifetime=timedelta(seconds=settings.password_link_lifetime),
-        mails_per_hour=settings.mails_per_recipient_hour, now=clock.now(),
-    )  # fmt: skip
+    policy = LinkPolicy(
+        lifetime=timedelta(seconds=settings.password_link_lifetime),
+        mails_per_hour=settings.mails_per_recipient_hour,
+        mails_per_day=settings.mails_per_recipient_day,
+    )
+    service.request_link(current_session(), email, policy=policy, now=clock.now())
     return redirect(url_for(".sent"), code=303)
 
 

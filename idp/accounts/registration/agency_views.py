@@ -41,7 +41,7 @@ def send_link() -> View:
 @blueprint.get("/sent")
 def sent() -> View:
     """Say that a mail is on its way."""
-    return render_template("accounts/registration_sent.html", start=url_for(".start"))
+    return steps.show_sent(start=url_for(".start"))
 
 
 @blueprint.post("/member/<token>/again")

@@ -1,13 +1,13 @@
 """Registering agencies and owners."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from idp import credentials
 from idp.accounts import links
+from idp.accounts.link_policy import LinkPolicy, may_mail_link
 from idp.accounts.models import Account, Agency, Member, OwnerProfile
 from idp.accounts.people import find_account_by_email, find_open_agency
 from idp.accounts.products.service import Claim, claim_product
@@ -16,18 +16,9 @@ from idp.accounts.rules import AddressTaken, DraftIncomplete, LinkPurpose, Membe
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.mail import messages
-from idp.mail.outbox import mails_in_last_hour
 
 USER_ID_DIGITS = 8
 _USER_ID_TRIES = 20
-
-
-@dataclass(frozen=True)
-class LinkPolicy:
-    """How long a link lives, and how many mails an address can be sent in an hour."""
-
-    lifetime: timedelta
-    mails_per_hour: int
 
 
 def request_link(
@@ -35,10 +26,10 @@ def request_link(
 ) -> None:
     """Mail a registration link to a new address, and to a member that they are one already.
 
-    One mail for either, enqueued alike; the caller answers alike. Beyond the hourly limit nothing happens
+    One mail for either, enqueued alike; the caller answers alike. Beyond the limits nothing happens
     at all: an older link stays good.
     """
-    if mails_in_last_hour(session, email, messages.LINK_MAILS) >= policy.mails_per_hour:
+    if not may_mail_link(session, email, policy, now=now):
         return
     account, agency = find_account_by_email(session, email), find_open_agency(session, email)
     if account is not None or agency is not None:

@@ -8,11 +8,11 @@ from werkzeug.wrappers import Response
 from idp import clock, credentials
 from idp.accounts import links
 from idp.accounts.forms import NewPasswordFields
+from idp.accounts.link_policy import LinkPolicy
 from idp.accounts.registration import service
-from idp.accounts.registration.service import LinkPolicy
 from idp.accounts.rules import AddressTaken, LinkPurpose
 from idp.unit_of_work import current_session
-from idp.web import current_settings
+from idp.web import current_settings, duration_words
 
 
 def policy() -> LinkPolicy:
@@ -21,7 +21,14 @@ def policy() -> LinkPolicy:
     return LinkPolicy(
         lifetime=timedelta(seconds=settings.registration_link_lifetime),
         mails_per_hour=settings.mails_per_recipient_hour,
+        mails_per_day=settings.mails_per_recipient_day,
     )
+
+
+def show_sent(*, start: str) -> str:
+    """Say that a mail is on its way, and how long its link lives."""
+    lifetime = duration_words(current_settings().registration_link_lifetime)
+    return render_template("accounts/registration_sent.html", start=start, lifetime=lifetime)
 
 
 def send_again(token: str, purpose: LinkPurpose, *, sent: str, start: str) -> Response:
