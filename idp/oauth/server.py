@@ -7,7 +7,7 @@ Authlib sees them, exactly one way of authenticating is accepted, and a refused 
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote_plus
@@ -30,10 +30,10 @@ NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 @dataclass(frozen=True)
 class EndpointAnswer:
-    """What a back-channel endpoint answers: JSON, never cached (RFC 6749 §5.1)."""
+    """What a back-channel endpoint answers: JSON, text, or nothing; never cached (RFC 6749 §5.1)."""
 
     status: int
-    body: Mapping[str, Any] | None
+    body: Mapping[str, Any] | str | None
     headers: Mapping[str, str] = field(default_factory=lambda: dict(NO_STORE))
 
 
@@ -88,6 +88,18 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
             answer = self.handle_error_response(request, error)
         return answer
 
+    def answer(
+        self,
+        endpoint: Callable[["ProtocolServer", ProtocolRequest], EndpointAnswer],
+        request: ProtocolRequest,
+    ) -> EndpointAnswer:
+        """Answer a request to another endpoint where clients authenticate; a refusal is formatted alike."""
+        try:
+            return endpoint(self, request)
+        except OAuth2Error as error:
+            refused: EndpointAnswer = self.handle_error_response(request, error)
+            return refused
+
     def get_token_grant(self, request: ProtocolRequest) -> "Grant":
         """Find the grant; the description never repeats what the request said."""
         if request.payload.grant_type is None:
@@ -110,9 +122,9 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
         try:
             client: Client = super().authenticate_client(request, list(AUTH_METHODS), endpoint)
         except InvalidClientError as error:
-            raise _ClientNotAuthenticated from error
+            raise ClientNotAuthenticated from error
         if request.parameters.get("client_id", client.client_id) != client.client_id:
-            raise _ClientNotAuthenticated
+            raise ClientNotAuthenticated
         request.client = client
         return client
 
@@ -120,7 +132,9 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
         return find_asserted_client(self.session, request.parameters, issuer=self.mint.settings.issuer)
 
 
-class _ClientNotAuthenticated(InvalidClientError):  # type: ignore[misc]
+class ClientNotAuthenticated(InvalidClientError):  # type: ignore[misc]  # Authlib is untyped
+    """401 ``invalid_client``: one answer for unknown, disabled and wrong (RFC 6749 §5.2)."""
+
     status_code = 401
 
     def __init__(self) -> None:
@@ -182,10 +196,10 @@ def _readable_basic(header: str) -> str:
     try:
         text = b64decode(match[1], validate=True).decode("utf-8") if match else ""
     except (Base64Error, UnicodeDecodeError, ValueError) as error:
-        raise _ClientNotAuthenticated from error
+        raise ClientNotAuthenticated from error
     name, colon, secret = text.partition(":")
     if not colon or "\0" in text:
-        raise _ClientNotAuthenticated
+        raise ClientNotAuthenticated
     plain = f"{quote(unquote_plus(name), safe='')}:{quote(unquote_plus(secret), safe='')}"
     return "Basic " + b64encode(plain.encode()).decode()
 

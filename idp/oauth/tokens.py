@@ -78,6 +78,8 @@ class AccessClaims:
     family_id: uuid.UUID | None
     has_act: bool
     expires_at: datetime
+    raw: dict[str, Any]
+    """All claims, for introspection."""
 
 
 def mint_access_token(
@@ -136,6 +138,13 @@ def mint_logout_token(mint: Mint, *, client_id: str, sid: uuid.UUID, sub: uuid.U
     return _sign(mint, claims, alg=alg, typ="logout+jwt")
 
 
+def mint_introspection_token(mint: Mint, *, audience: str, body: dict[str, Any], alg: str) -> str:
+    """Return a signed introspection answer (RFC 9701 §5)."""
+    claims = {"iss": mint.settings.issuer, "aud": audience, "iat": clock.epoch(clock.now()),
+              "token_introspection": body}  # fmt: skip
+    return _sign(mint, claims, alg=alg, typ="token-introspection+jwt")
+
+
 def read_access_token(mint: Mint, token: str) -> AccessClaims:
     """Verify an access token of this server (RFC 9068 §4): signature, ``typ``, issuer, expiry.
 
@@ -149,7 +158,7 @@ def read_access_token(mint: Mint, token: str) -> AccessClaims:
             sub=uuid.UUID(claims["sub"]), client_id=claims["client_id"], audience=claims["aud"],
             scope=frozenset(claims["scope"].split()), sid=uuid.UUID(claims["sid"]),
             family_id=uuid.UUID(family) if dot else None, has_act=act is not None,
-            expires_at=clock.from_epoch(claims["exp"]),
+            expires_at=clock.from_epoch(claims["exp"]), raw=claims,
         )  # fmt: skip
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise TokenUnreadable("claims are missing") from error

@@ -1,6 +1,8 @@
 """Flask around the protocol: each view parses, calls one function, and turns its value into a response."""
 
 import uuid
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,6 +30,7 @@ from idp.oauth.end_session import NOWHERE, LogoutAsked, LogoutRefused, check_log
 from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
+from idp.oauth.introspection import JWT_ANSWER, introspect
 from idp.oauth.keys import KeyRingCache
 from idp.oauth.models import SignInPage
 from idp.oauth.parameters import (
@@ -36,6 +39,7 @@ from idp.oauth.parameters import (
     load_body_parameters,
     load_query_or_body_parameters,
 )
+from idp.oauth.revocation import revoke
 from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
 from idp.oauth.tokens import Mint
 from idp.oauth.userinfo import userinfo
@@ -78,9 +82,13 @@ def current_mint() -> Mint:
 
 
 def _json(answer: EndpointAnswer) -> Response:
-    response = jsonify(answer.body) if answer.body is not None else make_response("")
+    if answer.body is None or isinstance(answer.body, str):
+        response = make_response(answer.body or "")
+    else:
+        response = jsonify(answer.body)
     response.status_code = answer.status
-    response.headers.extend(answer.headers)
+    for name, value in answer.headers.items():
+        response.headers[name] = value
     return response
 
 
@@ -107,16 +115,33 @@ def _cacheable(body: dict[str, Any]) -> Response:
 @PROTOCOL.post("/oauth/token")
 def token() -> Response:
     """Serve the token endpoint (RFC 6749 §3.2)."""
+    return _back_channel(lambda server, request: server.create_token_response(request))
+
+
+@PROTOCOL.post("/oauth/introspect")
+def introspection() -> Response:
+    """Serve token introspection (RFC 7662 §2, RFC 9701)."""
+    wants_jwt = JWT_ANSWER in flask_request.headers.get("Accept", "")
+    return _back_channel(
+        lambda server, request: server.answer(partial(introspect, wants_jwt=wants_jwt), request)
+    )
+
+
+@PROTOCOL.post("/oauth/revoke")
+def revocation() -> Response:
+    """Serve token revocation (RFC 7009 §2)."""
+    return _back_channel(lambda server, request: server.answer(revoke, request))
+
+
+def _back_channel(respond: Callable[[ProtocolServer, ProtocolRequest], EndpointAnswer]) -> Response:
+    """Parse a request to an endpoint where clients authenticate, and answer it."""
     try:
         parameters = load_body_parameters(flask_request)
     except ParametersRefused as refused:
         return _json(refuse_parameters(refused.reason))
+    uri = f"{current_settings().issuer}{flask_request.path}"
     server = ProtocolServer(current_session(), current_mint(), GRANTS)
-    uri = f"{current_settings().issuer}/oauth/token"
-    answer: EndpointAnswer = server.create_token_response(
-        ProtocolRequest(parameters, dict(flask_request.headers), uri=uri)
-    )
-    return _json(answer)
+    return _json(respond(server, ProtocolRequest(parameters, dict(flask_request.headers), uri=uri)))
 
 
 @PROTOCOL.route("/oauth/userinfo", methods=["GET", "POST"])

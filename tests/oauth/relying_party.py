@@ -221,12 +221,28 @@ class RelyingParty:
         **deviation: Any,
     ) -> TokenAnswer:  # fmt: skip
         """Post to the token endpoint, authenticated as registered unless the deviation says otherwise."""
-        body, own_headers = self.message(parameters, **deviation)
-        response = self.world.app.test_client(use_cookies=False).post(
-            f"/oauth/token{query}", base_url=self.world.settings.issuer, data=body, content_type=FORM,
-            headers=own_headers if headers is None else headers,
+        sent = {**parameters, **deviation}
+        return TokenAnswer(self.post(f"/oauth/token{query}", sent, headers=headers), self.received)
+
+    def introspect(self, token: str | None, /, *, accept: str = "", **deviation: Any) -> TokenAnswer:
+        """Ask what a token is worth."""
+        answer = self.post("/oauth/introspect", {"token": token, **deviation}, more={"Accept": accept})
+        return TokenAnswer(answer, self.received)
+
+    def revoke(self, token: str | None, /, **deviation: Any) -> TokenAnswer:
+        """Take a token back."""
+        return TokenAnswer(self.post("/oauth/revoke", {"token": token, **deviation}), self.received)
+
+    def post(
+        self, path: str, parameters: Mapping[str, Any], *, headers: Mapping[str, str] | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> TestResponse:  # fmt: skip
+        """Post where clients authenticate; ``headers`` replace the right ones, ``more`` add to them."""
+        body, own_headers = self.message(parameters)
+        return self.world.app.test_client(use_cookies=False).post(
+            path, base_url=self.world.settings.issuer, data=body,
+            content_type=FORM, headers={**(own_headers if headers is None else headers), **(more or {})},
         )  # fmt: skip
-        return TokenAnswer(response, self.received)
 
     def message(self, parameters: Mapping[str, Any], /, **deviation: Any) -> tuple[str, dict[str, str]]:
         """Return body and headers of a request to the token endpoint."""

@@ -1,0 +1,83 @@
+"""Token introspection (RFC 7662), as JSON or as a signed JWT (RFC 9701), asked of the live records.
+
+Only the audience of a token, or the client that it was issued to, learns anything about it; for everybody
+else, and for what is over, revoked or unreadable, the answer is the same ``{"active": false}`` (§2.2, §4).
+"""
+
+from typing import Any
+
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from sqlalchemy.orm import Session
+
+from idp import clock, credentials
+from idp.credentials import SecretKind
+from idp.oauth.issuing import act_claim, live_act_as, standing_of
+from idp.oauth.models import Client, RefreshToken, TokenFamily
+from idp.oauth.server import NO_STORE, ClientNotAuthenticated, EndpointAnswer, ProtocolRequest, ProtocolServer
+from idp.oauth.tokens import AccessClaims, Mint, TokenUnreadable, mint_introspection_token, read_access_token
+
+JWT_ANSWER = "application/token-introspection+jwt"
+INACTIVE: dict[str, Any] = {"active": False}
+
+
+def introspect(server: ProtocolServer, request: ProtocolRequest, *, wants_jwt: bool) -> EndpointAnswer:
+    """Answer an introspection request (§2.1).
+
+    :raises OAuth2Error: the client is not authenticated, is public, or sent no token.
+    """
+    client = server.authenticate_client(request, endpoint="introspection")
+    if not client.is_confidential:
+        raise ClientNotAuthenticated
+    token = request.parameters.get("token")
+    if token is None:
+        raise InvalidRequestError("token is missing (RFC 7662 2.1)")
+    body = _describe(server.session, server.mint, client, token) or INACTIVE
+    if not wants_jwt:
+        return EndpointAnswer(200, body)
+    signed = mint_introspection_token(
+        server.mint, audience=client.client_id, body=body, alg=client.id_token_signed_response_alg
+    )
+    return EndpointAnswer(200, signed, {**NO_STORE, "Content-Type": JWT_ANSWER})
+
+
+def _describe(session: Session, mint: Mint, client: Client, token: str) -> dict[str, Any] | None:
+    if credentials.is_kind(token, SecretKind.REFRESH_TOKEN):
+        return _describe_refresh_token(session, mint, client, token)
+    try:
+        claims = read_access_token(mint, token)
+    except TokenUnreadable:
+        return None
+    may_know = client.client_id in {claims.client_id, claims.audience}
+    return _describe_access_token(session, mint, claims) if may_know else None
+
+
+def _describe_refresh_token(
+    session: Session, mint: Mint, client: Client, token: str
+) -> dict[str, Any] | None:
+    stored = session.get(RefreshToken, credentials.digest(token))
+    if stored is None or stored.used_at is not None or clock.now() >= stored.expires_at:
+        return None
+    family = stored.family
+    if family.client_id != client.client_id or standing_of(session, family, settings=mint.settings) is None:
+        return None
+    return {
+        "active": True, "client_id": family.client_id, "scope": family.scope, "iss": mint.settings.issuer,
+        "sub": str(family.account_id),
+        "exp": clock.epoch(stored.expires_at), "iat": clock.epoch(stored.created_at),
+    }  # fmt: skip
+
+
+def _describe_access_token(session: Session, mint: Mint, claims: AccessClaims) -> dict[str, Any] | None:
+    if claims.family_id is not None:
+        family = session.get(TokenFamily, claims.family_id)
+        if standing_of(session, family, settings=mint.settings) is None:
+            return None
+    elif not claims.has_act:
+        return None
+    body = {"active": True, "token_type": "Bearer", **claims.raw}
+    if not claims.has_act:
+        return body
+    act_as = live_act_as(session, claims.sid, settings=mint.settings)
+    if act_as is None or act_as.audience != claims.audience:
+        return None
+    return {**body, **act_claim(act_as).as_claims()}
