@@ -39,16 +39,6 @@ class Message(StrEnum):
     PROXY_LOGIN_STARTED = "proxy_login_started"
 
 
-LINK_MAILS = frozenset(
-    {
-        Message.AGENCY_REGISTRATION_LINK,
-        Message.OWNER_REGISTRATION_LINK,
-        Message.ALREADY_REGISTERED,
-        Message.PASSWORD_LINK,
-    }
-)
-"""Mails that anybody can have sent to any address; counted together against ``mails_per_recipient_hour``."""
-
 PERMISSION_TO_CHANGE = "mypage.write"
 """The scope that turns 閲覧のみ into 閲覧と設定変更."""
 
