@@ -39,6 +39,9 @@ from idp.operator_cli import GROUPS
 from idp.settings import Settings, SettingsRefused
 from idp.unit_of_work import unit_of_work
 
+LONGEST_REQUEST_LINE = 8190
+"""Bytes, gunicorn's most: an authorization request that another site posts comes again as an address."""
+
 
 def main() -> None:
     """Run the command; what goes wrong becomes one sentence and exit status 1, not a traceback."""
@@ -94,7 +97,7 @@ def serve(bind: str, workers: int, threads: int) -> None:
     shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat must not wait for a disk
     chosen = {
         "bind": bind, "workers": workers, "threads": threads, "graceful_timeout": 10, "loglevel": "warning",
-        "proc_name": "idp", "control_socket_disable": True,
+        "proc_name": "idp", "control_socket_disable": True, "limit_request_line": LONGEST_REQUEST_LINE,
         **({"worker_tmp_dir": str(shared_memory)} if shared_memory.is_dir() else {}),
     }  # fmt: skip
 

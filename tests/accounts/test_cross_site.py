@@ -4,7 +4,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from idp.cli import LONGEST_REQUEST_LINE
 from idp.demo import HANAKO
+from idp.oauth.views import LARGEST_QUERY
 from tests.accounts.conftest import PASSWORD, Club
 from tests.accounts.visitor import Visitor
 from tests.oauth.relying_party import RelyingParty
@@ -78,6 +80,7 @@ def test_what_does_not_fit_into_an_address_is_refused_and_ends_nothing(
     asked = shop.request(login_hint="h" * 4000, claims="c" * 4000)
     answer = world.browser().post("/oauth/authorize", asked, headers=FOREIGN[0])
     assert (answer.status_code, sends_cookie(answer)) == (400, False)
+    assert len(f"GET /oauth/authorize?{'q' * LARGEST_QUERY} HTTP/1.1") < LONGEST_REQUEST_LINE
 
 
 def test_a_sign_out_posted_by_another_site_asks_the_person_who_is_signed_in(
