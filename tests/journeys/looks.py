@@ -17,6 +17,7 @@ AXE_RULES = {
     "iframes": False,  # a mail is looked at as a page of its own
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 }
+_CONTRAST = {**AXE_RULES, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 _OWN_RULES = """({narrow, touch}) => {
   const found = [];
   const name = (element) => element.outerHTML.replace(/\\s+/g, " ").slice(0, 120);

@@ -32,7 +32,7 @@ def test_an_owner_consents_to_what_they_have_seen(visitor: Person, club: Club) -
     assert "申請中" in visitor.main
     shown = visitor.details()
     assert shown["許可する内容"] == "閲覧と設定変更"
-    assert shown["期間"] == "許可された日から3か月"
+    assert shown["期間"] == "販売店・業者様が承認した日から3か月"
 
     letter = club.letter(agency.email, "申請がありました")
     assert letter.subject == "[ニチコンオーナーズ倶楽部]ログイン連携の申請がありました。"
@@ -87,9 +87,9 @@ def test_several_agencies_stand_side_by_side_each_with_its_own_terms(person: Cro
     cards = owner.page.locator("section.card", has=owner.page.locator(".badge-requested"))
     texts = {agency: cards.filter(has_text=agency.email).inner_text() for agency in (first, second)}
     assert "閲覧のみ" in texts[first]
-    assert "許可された日から3年" in texts[first]
+    assert "販売店・業者様が承認した日から3年" in texts[first]
     assert "閲覧と設定変更" in texts[second]
-    assert "許可された日から1年" in texts[second]
+    assert "販売店・業者様が承認した日から1年" in texts[second]
 
 
 def test_asking_the_same_agency_twice_says_that_it_was_asked(person: Crowd, club: Club) -> None:
@@ -109,7 +109,7 @@ def test_an_owner_takes_a_request_back(visitor: Person, club: Club) -> None:
     assert agency.name in visitor.main
     visitor.press("申請を取り下げる")
     assert f"{agency.name} 様への申請を取り下げました。" in visitor.main
-    assert "取り下げました" in club.letter(agency.email, "終了").text
+    assert part.name in club.letter(agency.email, "申請が取り下げられました。").text
 
 
 def test_a_link_from_the_agency_brings_its_address_along(person: Crowd, club: Club) -> None:

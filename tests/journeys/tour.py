@@ -137,6 +137,7 @@ def agency_answers(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("owners-not-found", staff.open(f"{club.portal}/agency_admin?q=nobody"))
     yield Stop("agency-profile", staff.open(f"{club.idp}/agency/profile"))
     yield Stop("agency-profile-confirm", staff.press("確認する"))
+    yield Stop("member-name", staff.open(f"{club.idp}/agency/profile/name"))
     make_viewer(club, agency.email)
     yield Stop("owner-for-a-viewer", staff.open(f"{club.portal}/agency_admin/{owners[2].user_id}"))
     yield Stop("role-may-not", staff.open(f"{club.portal}/agency_admin/{owners[2].user_id}/release"))
@@ -267,7 +268,10 @@ CHAPTERS = {
     "agency-answers": Chapter(
         "3. 連携許可",
         agency_answers,
-        _pages(idp="agency_profile.show", portal="agency owners owner confirm_deny confirm_release"),
+        _pages(
+            idp="agency_profile.show agency_profile.own_name",
+            portal="agency owners owner confirm_deny confirm_release",
+        ),
     ),
     "proxy-login": Chapter(
         "4. 代理ログイン",
