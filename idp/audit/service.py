@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert
@@ -53,7 +53,7 @@ def record_event_for_each(session: Session, event: Event, abouts: Iterable[About
     origin, now = request_origin(), clock.now()
     rows = [
         {"at": now, "event": event, "address": origin.address, "request_id": origin.request_id, "data": data,
-         **asdict(about)}
+         **vars(about)}
         for about in abouts
     ]  # fmt: skip
     if rows:
