@@ -131,9 +131,9 @@ def test_over_https_cookies_are_bound_to_the_host_and_never_sent_in_clear(world:
     from idp.app import create_app
     from idp.settings import Settings
 
-    settings = Settings(issuer="https://id.example.jp", database_url=world.settings.database_url)
+    settings = Settings(issuer="https://localhost", database_url=world.settings.database_url)
     browser = create_app(settings, world.database).test_client()
-    answer = browser.get("/sign-in", base_url="https://id.example.jp")
+    answer = browser.get("/sign-in", base_url="https://localhost")
     [cookie] = answer.headers.getlist("Set-Cookie")
     assert cookie.startswith("__Host-idp_session=")
     assert "; Secure" in cookie
