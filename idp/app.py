@@ -182,8 +182,8 @@ def _headers(response: Response) -> Response:
 def _register_errors(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def _stale(_error: CSRFError) -> BaseResponse:
-        """Answer 400: another site's form was refused before; this one was open for too long."""
-        return _error_page(HTTPStatus.BAD_REQUEST)
+        """Answer 403, with the page for a form that was open for too long: nearly always it is that."""
+        return make_response(render_template("errors/400.html"), HTTPStatus.FORBIDDEN.value)
 
     @app.errorhandler(NotSignedIn)
     def _not_signed_in(_error: NotSignedIn) -> BaseResponse:

@@ -78,8 +78,11 @@ HintReader = Callable[[str], dict[str, Any] | None]
 def check_redirect_uri(parameters: Parameters, client: Client) -> str:
     """Return the redirect URI of this request: one that is registered, character by character.
 
-    :raises NoRedirect: it is missing where several are registered, or not registered.
+    :raises NoRedirect: it is missing where several are registered, or not registered; or ``state``, which
+        every answer has to bring back, is too long.
     """
+    if len(parameters.get("state", "")) > LONGEST_TEXT:
+        raise NoRedirect("state", "longer than 4096 characters, so that no answer can carry it back")
     asked = parameters.get("redirect_uri")
     if asked is None:
         if len(client.redirect_uris) == 1 and "openid" not in parameters.get("scope", "").split():
@@ -109,6 +112,8 @@ def check_request(
     def refuse(error: str, description: str) -> RedirectError:
         return RedirectError(error, description, redirect_uri, parameters.get("state"))
 
+    if any(len(value) > LONGEST_TEXT for value in parameters.values()):
+        raise refuse("invalid_request", "a parameter is longer than 4096 characters")
     for name, error in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported"),
                         ("registration", "registration_not_supported")):  # fmt: skip
         if name in parameters:
@@ -122,8 +127,6 @@ def check_request(
     scope = grantable(parameters.get("scope", ""), client.scopes)
     if not scope:
         raise refuse("invalid_scope", "scope names nothing that is registered for this client")
-    if any(len(value) > LONGEST_TEXT for value in parameters.values()):
-        raise refuse("invalid_request", "a parameter is longer than 4096 characters")
     hint = _check_hint(parameters, refuse, read_hint)
     login_hint = parameters.get("login_hint")
     ticket = login_hint if login_hint and credentials.is_kind(login_hint, SecretKind.ACT_AS_TICKET) else None

@@ -152,7 +152,7 @@ def withdraw(session: Session, kid: str) -> bool:
 
 
 def _make_key(session: Session, alg: str, state: KeyState) -> str:
-    kid = credentials.mint_jti()[:16]
+    kid = credentials.new_id().hex[:16]  # no dash in front, which a command line would take for an option
     parameters: KeyParameters = {"kid": kid, "use": "sig", "alg": alg}
     key: Key = (
         RSAKey.generate_key(2048, parameters) if alg == "RS256" else ECKey.generate_key("P-256", parameters)

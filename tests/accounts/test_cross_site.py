@@ -44,7 +44,7 @@ def test_a_form_that_was_open_for_too_long_is_asked_for_again_and_not_forbidden(
     club.make_owner(EMAIL)
     typed = {"email": EMAIL, "password": PASSWORD}
     stale = visitor.post("/sign-in", {**typed, "csrf_token": "stale"}, headers={"Origin": "null"})
-    assert stale.status_code == 400
+    assert stale.status_code == 403
     assert "ページを再読み込みしてから" in stale.text
     good = {**typed, "csrf_token": visitor.token("/sign-in")}
     assert visitor.post("/sign-in", good, headers={"Origin": "https://evil.example"}).status_code == 403

@@ -220,7 +220,7 @@ def test_the_typed_address_is_kept_and_the_password_is_not(visitor: Visitor) -> 
 
 def test_a_form_without_its_token_signs_nobody_in(club: Club, visitor: Visitor) -> None:
     club.make_owner(EMAIL)
-    assert visitor.post("/sign-in", {"email": EMAIL, "password": PASSWORD}).status_code == 400
+    assert visitor.post("/sign-in", {"email": EMAIL, "password": PASSWORD}).status_code == 403
     assert club.count(BrowserSession) == 0
     assert visitor.sign_in(EMAIL, PASSWORD).status_code == 303
 
