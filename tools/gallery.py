@@ -70,7 +70,7 @@ def take_chapter(name: str, chapter: Chapter, camera: Camera) -> Iterator[str]:
                 with looking(page, look):
                     page.evaluate("window.scrollTo(0, 0)")
                     camera.take(page, file, scale=SCALES[look])
-                pictures.append(f"![{heading}]({file.name})")
+                pictures.append(f"![{heading}, {look}]({file.name})")
             yield f"### {heading}\n\n`{stop.name}`\n\n{' '.join(pictures)}\n"
             sys.stdout.write(f"{name}: {stop.name}\n")
 
