@@ -6,7 +6,7 @@ from math import ceil
 
 from clients.mypage.power import Hour
 
-WIDTH, HEIGHT = 720, 280
+WIDTH, HEIGHT = 720, 440
 LEFT, RIGHT, TOP, BOTTOM = 56, 28, 18, 44
 NICE_STEPS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 MOST_TICKS = 5

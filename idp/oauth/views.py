@@ -16,6 +16,7 @@ from flask import (
     make_response,
     redirect,
     render_template,
+    url_for,
 )
 from flask import request as flask_request
 from werkzeug.wrappers import Response as BaseResponse
@@ -262,6 +263,12 @@ def confirmed_sign_out() -> BaseResponse:
 
 
 def _after_logout(asked: LogoutAsked) -> BaseResponse:
-    if asked.location is not None:
-        return redirect(asked.location, code=303)
-    return make_response(render_template("oauth/signed_out.html"))
+    if asked.location is not None or flask_request.method == "POST":
+        return redirect(asked.location or url_for("oauth_pages.signed_out"), code=303)
+    return make_response(signed_out())
+
+
+@PAGES.get("/signed-out")
+def signed_out() -> str:
+    """Say that the person is signed out; a page of its own, so that it can be loaded again."""
+    return render_template("oauth/signed_out.html")

@@ -282,7 +282,7 @@ def test_ending_it_twice_does_nothing_the_second_time(world: World, desk: Desk) 
 def test_signing_out_of_the_portal_ends_every_proxy_login_of_that_sign_in(world: World, desk: Desk) -> None:
     acting = desk.act()
     token = forms_of(desk.browser.get("/"))[0].fields["csrf_token"]
-    assert desk.browser.post("/sign-out", {"csrf_token": token}).status_code == 200
+    assert desk.browser.post("/sign-out", {"csrf_token": token}).status_code == 303
     assert world.api("GET", "/api/me/profile", acting.access_token).status_code == 401
     desk.renew(acting).expect_error("login_required")
 

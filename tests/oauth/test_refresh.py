@@ -115,7 +115,7 @@ def test_signing_out_ends_what_was_issued_in_that_sign_in_and_nothing_else(
     ended, kept = mypage.sign_in(browser=here), mypage.sign_in(browser=there)
     page = here.get("/account")
     token = forms_of(page)[0].fields["csrf_token"]
-    assert here.post("/sign-out", {"csrf_token": token}).status_code == 200
+    assert here.post("/sign-out", {"csrf_token": token}).status_code == 303
     mypage.refresh(ended.refresh_token).expect_error("invalid_grant")
     assert world.api("GET", "/api/me/profile", ended.access_token).status_code == 401
     mypage.refresh(kept.refresh_token).tokens()

@@ -79,7 +79,7 @@ def verified(world: World, token: str) -> dict[str, Any]:
 
 def sign_out(browser: Visitor) -> None:
     token = forms_of(browser.get("/"))[0].fields["csrf_token"]
-    assert browser.post("/sign-out", {"csrf_token": token}).status_code == 200
+    assert browser.post("/sign-out", {"csrf_token": token}).status_code == 303
 
 
 def test_the_end_of_a_sign_in_reaches_every_relying_party_that_was_given_tokens_in_it(

@@ -108,7 +108,7 @@ def test_no_form_leads_to_an_address_that_is_not_registered_nor_keeps_anybody_si
     answer = hanako.post(
         "/sign-out", {"csrf_token": token, "client_id": "mypage", "post_logout_redirect_uri": address}
     )
-    assert (answer.status_code, answer.headers.get("Location")) == (200, None)
+    assert (answer.status_code, answer.headers.get("Location")) == (303, "/signed-out")
     assert not is_signed_in(hanako)
 
 
