@@ -260,7 +260,7 @@ CHAPTERS = {
         owner_consents,
         _pages(
             idp="customer.show customer.edit owner_delegations.history owner_delegations.ask products.new "
-            "passwords.change oauth_pages.end_session",
+            "passwords.change oauth_pages.end_session oauth_pages.signed_out",
             mypage="mypage.home customer.show products.index services.choose services.confirm power.choose "
             "power.show",
         ),
