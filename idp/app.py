@@ -33,6 +33,7 @@ from idp.web import (
     bearer_challenge,
     brand_of,
     chosen_locale,
+    current_settings,
     filters,
     is_cookie_withheld,
     is_from_elsewhere,
@@ -171,7 +172,7 @@ def _headers(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-    if request.is_secure or request.headers.get("X-Forwarded-Proto") == "https":
+    if current_settings().cookies_are_secure:  # the issuer says so; a header could come from anybody
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     if request.endpoint != "static" or response.status_code >= 400:  # an error page knows who is signed in
         headers.setdefault("Cache-Control", "no-store")

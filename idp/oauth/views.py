@@ -21,7 +21,13 @@ from flask import (
 from flask import request as flask_request
 from werkzeug.wrappers import Response as BaseResponse
 
-from idp.accounts.sessions.access import browser_id, current_browser_session, sign_out
+from idp.accounts.sessions.access import (
+    AGENCY_SIGN_IN,
+    OWNER_SIGN_IN,
+    browser_id,
+    current_browser_session,
+    sign_out,
+)
 from idp.oauth import authorize as authorization
 from idp.oauth.authorization_request import NoRedirect
 from idp.oauth.authorize import Browser, SendTo, origin_of
@@ -61,7 +67,7 @@ PAGES = Blueprint("oauth_pages", __name__)
 """Endpoints that a person's browser visits."""
 LARGEST_QUERY = 8000
 """Bytes that gunicorn and common proxies still take in a request line."""
-SIGN_IN_PAGES = {SignInPage.OWNERS: "/sign-in", SignInPage.AGENCIES: "/store/linkaccounts"}
+SIGN_IN_PAGES = {SignInPage.OWNERS: OWNER_SIGN_IN, SignInPage.AGENCIES: AGENCY_SIGN_IN}
 
 
 def init_oauth(app: Flask) -> None:

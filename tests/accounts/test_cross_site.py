@@ -3,6 +3,7 @@
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from werkzeug.test import TestResponse
 
 from idp.cli import LONGEST_REQUEST_LINE
 from idp.demo import HANAKO
@@ -16,9 +17,9 @@ FOREIGN = [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site", 
 EMAIL = "hanako@owner.example"
 
 
-def sends_cookie(answer: object) -> bool:
+def sends_cookie(answer: TestResponse) -> bool:
     """Tell whether an answer sets the sign-in cookie, in any way."""
-    return "idp_session" in str(answer.headers.getlist("Set-Cookie"))  # type: ignore[attr-defined]
+    return "idp_session" in str(answer.headers.getlist("Set-Cookie"))
 
 
 @pytest.mark.parametrize("headers", FOREIGN)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Member
 from idp.delegation import passing_time, service
@@ -79,8 +80,8 @@ def end_term_at(world: World, grant_id: UUID, moment: datetime) -> None:
 def age(world: World, grant_id: UUID, *, by: timedelta) -> None:
     """Let a grant have been asked for earlier."""
 
-    def move(session: object) -> None:
-        grant = session.get_one(Grant, grant_id)  # type: ignore[attr-defined]
+    def move(session: Session) -> None:
+        grant = session.get_one(Grant, grant_id)
         grant.requested_at, grant.lapses_at = grant.requested_at - by, grant.lapses_at - by
 
     world.write(move)

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 import time_machine
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from idp import clock
 from idp.accounts.models import Agency, Member
@@ -198,10 +199,10 @@ def test_an_agency_that_takes_over_an_address_inherits_nothing(
     held, own, rival = world.grant(HANAKO), world.grant(SETSUKO, SAKURA), parties["rival-portal"]
     mirai, sakura = world.agency(), world.agency(SAKURA)
 
-    def take_over(session: object) -> None:
-        session.get_one(Agency, mirai.id).status = AgencyStatus.CLOSED  # type: ignore[attr-defined]
-        session.flush()  # type: ignore[attr-defined]
-        session.get_one(Agency, sakura.id).email = mirai.email  # type: ignore[attr-defined]
+    def take_over(session: Session) -> None:
+        session.get_one(Agency, mirai.id).status = AgencyStatus.CLOSED
+        session.flush()
+        session.get_one(Agency, sakura.id).email = mirai.email
 
     world.write(take_over)
     heir = rival.sign_in(RIVAL).access_token

@@ -87,7 +87,7 @@ def test_one_fact_that_is_wrong_is_enough_to_refuse(reason: str, deviation: dict
 
 
 def test_each_reason_to_refuse_has_its_case_above() -> None:
-    marks = test_one_fact_that_is_wrong_is_enough_to_refuse.pytestmark  # type: ignore[attr-defined]
+    marks = test_one_fact_that_is_wrong_is_enough_to_refuse.pytestmark  # type: ignore[attr-defined]  # set by parametrize
     assert {reason for reason, _ in marks[0].args[1]} == {reason.value for reason in ExchangeRefusal}
 
 
@@ -130,7 +130,7 @@ _grants = st.builds(
     GrantFacts, owner_id=_ids, agency_id=st.just(AGENCY) | _ids,
     state=st.just(GrantState.ACTIVE) | st.sampled_from(GrantState), permissions=_scopes,
     expires_at=st.none() | st.just(GRANT.expires_at)
-    | st.datetimes(datetime(2026, 11, 23), datetime(2026, 11, 26), timezones=st.just(UTC)),  # noqa: DTZ001
+    | st.datetimes(datetime(2026, 11, 23), datetime(2026, 11, 26), timezones=st.just(UTC)),  # noqa: DTZ001 - bounds are naive by definition
     owner_in_good_standing=_mostly, agency_in_good_standing=_mostly,
 )  # fmt: skip
 _audiences = st.builds(
@@ -162,12 +162,16 @@ def test_whatever_the_facts_what_is_allowed_was_granted_understood_and_asked_by_
     assert scope is None or decision.scope == scope
     assert client.may_act
     assert audience.client_id in client.audiences
-    assert actor.in_good_standing and actor.role_may_act and actor.token_may_act  # noqa: PT018
+    assert actor.in_good_standing
+    assert actor.role_may_act
+    assert actor.token_may_act
     assert actor.token_client_id == client.client_id
     assert actor.agency_id == grant.agency_id
     assert actor.account_id != grant.owner_id
     assert grant.state is GrantState.ACTIVE
     assert grant.expires_at is not None
     assert grant.expires_at > NOW
-    assert grant.owner_in_good_standing and grant.agency_in_good_standing  # noqa: PT018
-    assert audience.in_good_standing and audience.act_as_supported  # noqa: PT018
+    assert grant.owner_in_good_standing
+    assert grant.agency_in_good_standing
+    assert audience.in_good_standing
+    assert audience.act_as_supported

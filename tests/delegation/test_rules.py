@@ -111,7 +111,7 @@ def test_a_term_ends_on_the_same_day_or_the_last_of_a_shorter_month(
 
 
 @given(
-    start=st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    start=st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - bounds are naive by definition
     months=st.sampled_from(TERMS_MONTHS),
 )
 def test_a_term_is_never_longer_than_its_months_nor_shorter_than_three_days_less(

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import time_machine
-from sqlalchemy import event
+from sqlalchemy import event, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -167,7 +167,7 @@ def test_of_two_requests_at_once_the_database_keeps_one(world: World) -> None:
         def rival(flushing: Session, *_: object) -> None:
             now = clock.now()
             flushing.connection().execute(
-                Grant.__table__.insert().values(  # type: ignore[attr-defined]
+                insert(Grant).values(
                     id=uuid4(), owner_id=owner_id, agency_id=agency_id, permissions=READ, term_months=3,
                     state="requested", wording="x", requested_at=now, lapses_at=now,
                 )

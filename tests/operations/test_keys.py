@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from idp import clock
@@ -65,12 +65,6 @@ def test_what_a_withdrawn_key_signed_is_refused_and_a_new_one_signs(
 
 
 def test_two_keys_can_never_sign_for_one_algorithm(world: World) -> None:
-    def activate_another(session: object) -> None:
-        session.execute(  # type: ignore[attr-defined]
-            SigningKey.__table__.update()
-            .where(SigningKey.state == KeyState.NEXT)
-            .values(state=KeyState.ACTIVE)
-        )
-
+    activate = update(SigningKey).where(SigningKey.state == KeyState.NEXT).values(state=KeyState.ACTIVE)
     with pytest.raises(IntegrityError):
-        world.write(activate_another)
+        world.write(lambda session: session.execute(activate))

@@ -3,6 +3,7 @@
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account
 from idp.accounts.rules import AccountStatus
@@ -69,8 +70,8 @@ def test_a_suspended_account_makes_its_tokens_inactive_at_once(
 ) -> None:
     assert told(mypage, tokens.access_token)["active"] is True
 
-    def suspend(session: object) -> None:
-        session.get(Account, world.account(HANAKO).id).status = AccountStatus.SUSPENDED  # type: ignore[attr-defined]
+    def suspend(session: Session) -> None:
+        session.get_one(Account, world.account(HANAKO).id).status = AccountStatus.SUSPENDED
 
     world.write(suspend)
     assert told(mypage, tokens.access_token) == INACTIVE

@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 import time_machine
-from sqlalchemy import update
+from sqlalchemy import inspect, update
 
 from idp import clock
 from idp.accounts.models import Account, Agency, BrowserSession, Member
 from idp.accounts.rules import AccountStatus, AgencyStatus
+from idp.db import Base
 from idp.delegation.models import Grant
 from idp.delegation.rules import ExchangeRefusal
 from idp.demo import HANAKO, ICHIRO, MINORU, SAKURA, SETSUKO, TADASHI
@@ -41,13 +42,11 @@ class Scene:
             self.actor if actor == "" else actor, self.grant_id if grant_id == "" else grant_id, **deviation
         )
 
-    def set(self, model: type, which: object, **values: object) -> None:
+    def set(self, model: type[Base], which: object, **values: object) -> None:
         """Change stored facts."""
-        self.world.write(
-            lambda session: session.execute(
-                update(model).where(model.id == which).values(**values)  # type: ignore[attr-defined]
-            ).close()
-        )
+        [key] = inspect(model).primary_key
+        change = update(model).where(key == which).values(**values)
+        self.world.write(lambda session: session.execute(change).close())
 
 
 @pytest.fixture
