@@ -24,7 +24,7 @@ from idp.errors import Refusal
 from idp.log import init_request_log
 from idp.mail.preview import PREVIEW
 from idp.mail.rendering import templates_folder
-from idp.oauth import content_policy
+from idp.oauth import content_policy, endpoints
 from idp.oauth import views as oauth_views
 from idp.settings import Settings
 from idp.web import (
@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     app.before_request(_check_origin)
     csrf = CSRFProtect(app)
     init_login(app)
-    oauth_views.init_oauth(app)
+    endpoints.init_oauth(app)
     app.after_request(_headers)
     _register_views(app, csrf, settings)
     _register_errors(app)
@@ -134,11 +134,11 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 
 def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
-    for blueprint in (*ACCOUNT_BLUEPRINTS, *DELEGATION_BLUEPRINTS, oauth_views.PROTOCOL, oauth_views.PAGES):
+    for blueprint in (*ACCOUNT_BLUEPRINTS, *DELEGATION_BLUEPRINTS, endpoints.PROTOCOL, oauth_views.PAGES):
         app.register_blueprint(blueprint)
     if settings.is_development and not settings.smtp_host:
         app.register_blueprint(PREVIEW)
-    csrf.exempt(oauth_views.PROTOCOL)
+    csrf.exempt(endpoints.PROTOCOL)
     # Relying parties send the browser to these with GET or POST; what they do is guarded otherwise.
     csrf.exempt("idp.oauth.views.authorize")
     csrf.exempt("idp.oauth.views.end_session")

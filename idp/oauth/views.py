@@ -1,23 +1,9 @@
-"""Flask around the protocol: each view parses, calls one function, and turns its value into a response."""
+"""Flask around the endpoints that a person's browser visits: parse, call one function, show or redirect."""
 
 import uuid
-from collections.abc import Callable
-from functools import partial
-from typing import Any
 from urllib.parse import urlencode
 
-from flask import (
-    Blueprint,
-    Flask,
-    Response,
-    current_app,
-    g,
-    jsonify,
-    make_response,
-    redirect,
-    render_template,
-    url_for,
-)
+from flask import Blueprint, g, make_response, redirect, render_template, url_for
 from flask import request as flask_request
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -31,133 +17,17 @@ from idp.accounts.sessions.access import (
 from idp.oauth import authorize as authorization
 from idp.oauth.authorization_request import NoRedirect
 from idp.oauth.authorize import Browser, SendTo, origin_of
-from idp.oauth.bearer import identify
-from idp.oauth.discovery import metadata
 from idp.oauth.end_session import NOWHERE, LogoutAsked, LogoutRefused, check_logout, end_proxy_login
-from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
-from idp.oauth.grants.refresh_token import RefreshTokenGrant
-from idp.oauth.grants.token_exchange import TokenExchangeGrant
-from idp.oauth.introspection import JWT_ANSWER, introspect
-from idp.oauth.keys import KeyRingCache
+from idp.oauth.endpoints import current_mint
 from idp.oauth.models import SignInPage
-from idp.oauth.parameters import (
-    Parameters,
-    ParametersRefused,
-    load_body_parameters,
-    load_query_or_body_parameters,
-)
-from idp.oauth.revocation import revoke
-from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
-from idp.oauth.tokens import Mint
-from idp.oauth.userinfo import userinfo
+from idp.oauth.parameters import Parameters, ParametersRefused, load_query_or_body_parameters
 from idp.unit_of_work import current_session, writes_on_get
-from idp.web import (
-    LANGUAGE_COOKIE,
-    LOCALES,
-    current_settings,
-    is_cookie_withheld,
-    remember_language,
-    require_scope,
-)
+from idp.web import LANGUAGE_COOKIE, LOCALES, current_settings, is_cookie_withheld, remember_language
 
-GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant)
-PROTOCOL = Blueprint("oauth", __name__)
-"""Endpoints for machines: no cookie is read by them, so no form token is asked for."""
 PAGES = Blueprint("oauth_pages", __name__)
-"""Endpoints that a person's browser visits."""
 LARGEST_QUERY = 8000
 """Bytes that gunicorn and common proxies still take in a request line."""
 SIGN_IN_PAGES = {SignInPage.OWNERS: OWNER_SIGN_IN, SignInPage.AGENCIES: AGENCY_SIGN_IN}
-
-
-def init_oauth(app: Flask) -> None:
-    """Give the application its key ring and find out who calls with a bearer token."""
-    app.extensions["key_ring"] = KeyRingCache()
-
-    def load_bearer() -> None:
-        header = flask_request.headers.get("Authorization")
-        if header and flask_request.path.startswith(("/api/", "/oauth/userinfo")):
-            g.bearer = identify(current_session(), current_mint(), header)
-
-    app.before_request(load_bearer)
-
-
-def current_mint() -> Mint:
-    """Return the settings and keys of the running application."""
-    cache: KeyRingCache = current_app.extensions["key_ring"]
-    return Mint(current_settings(), cache.ring(current_session()))
-
-
-def _json(answer: EndpointAnswer) -> Response:
-    if answer.body is None or isinstance(answer.body, str):
-        response = make_response(answer.body or "")
-    else:
-        response = jsonify(answer.body)
-    response.status_code = answer.status
-    for name, value in answer.headers.items():
-        response.headers[name] = value
-    return response
-
-
-@PROTOCOL.get("/.well-known/openid-configuration")
-@PROTOCOL.get("/.well-known/oauth-authorization-server")
-def discovery() -> Response:
-    """Serve the metadata (OIDC Discovery §4, RFC 8414 §3)."""
-    return _cacheable(metadata(current_settings()))
-
-
-@PROTOCOL.get("/oauth/jwks")
-def jwks() -> Response:
-    """Serve the public keys (RFC 7517 §5)."""
-    return _cacheable(current_mint().ring.jwks)
-
-
-def _cacheable(body: dict[str, Any]) -> Response:
-    response = jsonify(body)
-    response.headers["Cache-Control"] = "public, max-age=300"
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    return response
-
-
-@PROTOCOL.post("/oauth/token")
-def token() -> Response:
-    """Serve the token endpoint (RFC 6749 §3.2)."""
-    return _back_channel(lambda server, request: server.create_token_response(request))
-
-
-@PROTOCOL.post("/oauth/introspect")
-def introspection() -> Response:
-    """Serve token introspection (RFC 7662 §2, RFC 9701)."""
-    wants_jwt = JWT_ANSWER in flask_request.headers.get("Accept", "")
-    return _back_channel(
-        lambda server, request: server.answer(partial(introspect, wants_jwt=wants_jwt), request)
-    )
-
-
-@PROTOCOL.post("/oauth/revoke")
-def revocation() -> Response:
-    """Serve token revocation (RFC 7009 §2)."""
-    return _back_channel(lambda server, request: server.answer(revoke, request))
-
-
-def _back_channel(respond: Callable[[ProtocolServer, ProtocolRequest], EndpointAnswer]) -> Response:
-    """Parse a request to an endpoint where clients authenticate, and answer it."""
-    try:
-        parameters = load_body_parameters(flask_request)
-    except ParametersRefused as refused:
-        return _json(refuse_parameters(refused.reason))
-    uri = f"{current_settings().issuer}{flask_request.path}"
-    server = ProtocolServer(current_session(), current_mint(), GRANTS)
-    return _json(respond(server, ProtocolRequest(parameters, dict(flask_request.headers), uri=uri)))
-
-
-@PROTOCOL.route("/oauth/userinfo", methods=["GET", "POST"])
-def userinfo_endpoint() -> Response:
-    """Serve userinfo (OIDC Core §5.3); without a good token RFC 6750 §3 says what to answer."""
-    identity = require_scope(own="openid", act="openid")
-    response = jsonify(userinfo(current_session(), identity))
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _browser() -> Browser:

@@ -1,0 +1,119 @@
+"""Flask around the endpoints for machines: parse, call one function, turn its value into a response.
+
+No cookie is read here, so no form token is asked for.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response
+from flask import request as flask_request
+
+from idp.oauth.bearer import identify
+from idp.oauth.discovery import metadata
+from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
+from idp.oauth.grants.refresh_token import RefreshTokenGrant
+from idp.oauth.grants.token_exchange import TokenExchangeGrant
+from idp.oauth.introspection import JWT_ANSWER, introspect
+from idp.oauth.keys import KeyRingCache
+from idp.oauth.parameters import ParametersRefused, load_body_parameters
+from idp.oauth.revocation import revoke
+from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
+from idp.oauth.tokens import Mint
+from idp.oauth.userinfo import userinfo
+from idp.unit_of_work import current_session
+from idp.web import current_settings, require_scope
+
+GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant)
+PROTOCOL = Blueprint("oauth", __name__)
+
+
+def init_oauth(app: Flask) -> None:
+    """Give the application its key ring and find out who calls with a bearer token."""
+    app.extensions["key_ring"] = KeyRingCache()
+
+    def load_bearer() -> None:
+        header = flask_request.headers.get("Authorization")
+        if header and flask_request.path.startswith(("/api/", "/oauth/userinfo")):
+            g.bearer = identify(current_session(), current_mint(), header)
+
+    app.before_request(load_bearer)
+
+
+def current_mint() -> Mint:
+    """Return the settings and keys of the running application."""
+    cache: KeyRingCache = current_app.extensions["key_ring"]
+    return Mint(current_settings(), cache.ring(current_session()))
+
+
+def _json(answer: EndpointAnswer) -> Response:
+    if answer.body is None or isinstance(answer.body, str):
+        response = make_response(answer.body or "")
+    else:
+        response = jsonify(answer.body)
+    response.status_code = answer.status
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    return response
+
+
+@PROTOCOL.get("/.well-known/openid-configuration")
+@PROTOCOL.get("/.well-known/oauth-authorization-server")
+def discovery() -> Response:
+    """Serve the metadata (OIDC Discovery §4, RFC 8414 §3)."""
+    return _cacheable(metadata(current_settings()))
+
+
+@PROTOCOL.get("/oauth/jwks")
+def jwks() -> Response:
+    """Serve the public keys (RFC 7517 §5)."""
+    return _cacheable(current_mint().ring.jwks)
+
+
+def _cacheable(body: dict[str, Any]) -> Response:
+    response = jsonify(body)
+    response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@PROTOCOL.post("/oauth/token")
+def token() -> Response:
+    """Serve the token endpoint (RFC 6749 §3.2)."""
+    return _back_channel(lambda server, request: server.create_token_response(request))
+
+
+@PROTOCOL.post("/oauth/introspect")
+def introspection() -> Response:
+    """Serve token introspection (RFC 7662 §2, RFC 9701)."""
+    wants_jwt = JWT_ANSWER in flask_request.headers.get("Accept", "")
+    return _back_channel(
+        lambda server, request: server.answer(partial(introspect, wants_jwt=wants_jwt), request)
+    )
+
+
+@PROTOCOL.post("/oauth/revoke")
+def revocation() -> Response:
+    """Serve token revocation (RFC 7009 §2)."""
+    return _back_channel(lambda server, request: server.answer(revoke, request))
+
+
+def _back_channel(respond: Callable[[ProtocolServer, ProtocolRequest], EndpointAnswer]) -> Response:
+    """Parse a request to an endpoint where clients authenticate, and answer it."""
+    try:
+        parameters = load_body_parameters(flask_request)
+    except ParametersRefused as refused:
+        return _json(refuse_parameters(refused.reason))
+    uri = f"{current_settings().issuer}{flask_request.path}"
+    server = ProtocolServer(current_session(), current_mint(), GRANTS)
+    return _json(respond(server, ProtocolRequest(parameters, dict(flask_request.headers), uri=uri)))
+
+
+@PROTOCOL.route("/oauth/userinfo", methods=["GET", "POST"])
+def userinfo_endpoint() -> Response:
+    """Serve userinfo (OIDC Core §5.3); without a good token RFC 6750 §3 says what to answer."""
+    identity = require_scope(own="openid", act="openid")
+    response = jsonify(userinfo(current_session(), identity))
+    response.headers["Cache-Control"] = "no-store"
+    return response
