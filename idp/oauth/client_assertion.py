@@ -11,10 +11,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
+from idp.db import insert_once
 from idp.oauth.clients import find_client
 from idp.oauth.models import Client, UsedAssertion
 
@@ -92,16 +92,12 @@ def _is_number(value: Any) -> bool:
 
 def _use_jti(session: Session, client_id: str, claims: dict[str, Any]) -> bool:
     """Remember the ``jti``; of any number of parallel uses one inserts the row and the others do not."""
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     session.execute(delete(UsedAssertion).where(UsedAssertion.expires_at < clock.now()))
-    statement = (
-        insert(UsedAssertion)
-        .values(
-            client_id=client_id, jti_digest=credentials.digest(claims["jti"]),
-            expires_at=clock.from_epoch(int(claims["exp"]) + LEEWAY),
-        )
-        .on_conflict_do_nothing()
-        .returning(UsedAssertion.client_id)
+    return insert_once(
+        session, UsedAssertion,
+        {
+            "client_id": client_id,
+            "jti_digest": credentials.digest(claims["jti"]),
+            "expires_at": clock.from_epoch(int(claims["exp"]) + LEEWAY),
+        },
     )  # fmt: skip
-    return session.execute(statement).first() is not None
