@@ -24,6 +24,7 @@ from idp.errors import Refusal
 from idp.log import init_request_log
 from idp.mail.preview import PREVIEW
 from idp.mail.rendering import templates_folder
+from idp.mounting import Mounted
 from idp.oauth import content_policy, endpoints
 from idp.oauth import views as oauth_views
 from idp.settings import Settings
@@ -35,6 +36,7 @@ from idp.web import (
     chosen_locale,
     current_settings,
     filters,
+    here,
     is_cookie_withheld,
     is_from_elsewhere,
     problem,
@@ -99,7 +101,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 def _configure(app: Flask, settings: Settings) -> None:
     secure = settings.cookies_are_secure
     app.config.update(
-        SECRET_KEY=settings.secret_key, SESSION_COOKIE_NAME="__Host-idp_session" if secure else "idp_session",
+        SECRET_KEY=settings.secret_key, SESSION_COOKIE_NAME=settings.cookie_name("idp_session"),
         SESSION_COOKIE_SECURE=secure, SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH="/", WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False,
         MAX_CONTENT_LENGTH=LARGEST_FORM, MAX_FORM_MEMORY_SIZE=LARGEST_FORM, MAX_FORM_PARTS=200,
@@ -125,12 +127,13 @@ def _configure(app: Flask, settings: Settings) -> None:
         return {
             "brand": brands[get_locale().language], "current_person": current_person(),
             "mypage_url": settings.mypage_url, "agency_portal_url": settings.agency_portal_url,
-            "request_id": request_id(), "sign_out_url": f"{settings.issuer_path}/sign-out",
+            "request_id": request_id(), "here": here,
         }  # fmt: skip
 
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = Mounted(app.wsgi_app, settings)  # type: ignore[method-assign]
 
 
 def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:

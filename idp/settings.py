@@ -4,6 +4,7 @@ Every secret can be given as a file instead: ``IDP_SECRET_KEY_FILE=/run/secrets/
 """
 
 import os
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,7 @@ THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 _SHORTEST_SECRET = 32
 _EXAMPLES = ("contact_phone", "contact_email", "mail_sender")
 """Settings whose default is an example that helps nobody in production."""
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~-]+)*")
 _ADDRESSES = ("issuer", "mypage_url", "agency_portal_url")
 
 
@@ -153,6 +155,8 @@ class Settings(BaseSettings):
             raise ValueError("IDP_ISSUER must be an address like https://id.example.jp, without ? and #")
         if self.issuer.endswith("/"):
             raise ValueError("IDP_ISSUER must not end with a slash")
+        if not _PLAIN_PATH.fullmatch(parts.path):
+            raise ValueError("IDP_ISSUER may have a path of A-Z a-z 0-9 - _ ~ and single slashes only")
         if not self.is_development:
             problems = [*self._list_insecure(), *self._list_missing()]
             if problems:
@@ -202,6 +206,16 @@ class Settings(BaseSettings):
         """Whether cookies carry ``Secure`` and ``__Host-``: always, except for http on localhost."""
         return self.issuer.startswith("https://")
 
+    def cookie_name(self, name: str) -> str:
+        """Return the name of a cookie that only this very host can have set (RFC 6265bis §4.1.3.2).
+
+        ``__Host-`` asks for ``Path=/``. A narrower path would keep nobody out (RFC 6265 §8.6), and without
+        the prefix any sibling of the host could plant a cookie; so the name, not the path, tells two servers
+        of one host apart.
+        """
+        own = name + self.issuer_path.replace("/", "-")
+        return f"__Host-{own}" if self.cookies_are_secure else own
+
     @property
     def issuer_origin(self) -> str:
         """Scheme and host of the issuer, as browsers send it in the Origin header (RFC 6454 §6.2)."""
@@ -210,7 +224,7 @@ class Settings(BaseSettings):
 
     @property
     def issuer_path(self) -> str:
-        """Path under which the server is mounted; empty for the root."""
+        """Path under which the server is mounted (`idp/mounting.py`); empty for the root."""
         return urlsplit(self.issuer).path
 
 

@@ -12,6 +12,7 @@ from flask import Response, current_app, g, has_request_context, jsonify, reques
 from flask_babel import format_date, format_datetime, get_locale
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
 from idp import clock, credentials
@@ -165,7 +166,13 @@ def is_cookie_withheld() -> bool:
 _PLAIN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*\Z")
 
 
-def own_path(target: str | None, *, default: str = "/") -> str:
+def here() -> str:
+    """Return path and query of the page that is being shown, as `own_path` accepts them."""
+    path = request.full_path if request.query_string else request.path
+    return iri_to_uri(f"{request.script_root}{path}")
+
+
+def own_path(target: str | None, *, default: str) -> str:
     """Return a path of this very server that a GET can show, else the default: never somebody else's page.
 
     The path must be one that our URL map knows, so that ``//evil``, ``/\\evil`` or a scheme cannot pass
@@ -176,12 +183,11 @@ def own_path(target: str | None, *, default: str = "/") -> str:
     parts = urlsplit(target)
     if parts.scheme or parts.netloc:
         return default
-    root = current_settings().issuer_path
-    adapter = current_app.create_url_adapter(request)
+    root, adapter = f"{current_settings().issuer_path}/", current_app.create_url_adapter(request)
     if adapter is None or not parts.path.startswith(root):
         return default
     try:
-        adapter.match(parts.path.removeprefix(root) or "/", method="GET")
+        adapter.match(f"/{parts.path.removeprefix(root)}", method="GET")
     except (HTTPException, RequestRedirect):
         return default
     return target

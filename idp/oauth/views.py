@@ -59,7 +59,7 @@ def _again_by_get(parameters: Parameters) -> BaseResponse:
     query = urlencode(parameters)
     if len(query) > LARGEST_QUERY:
         return _error_page("request", "sent from another site by POST, it must not exceed 8000 bytes")
-    return redirect(f"{current_settings().issuer_path}{flask_request.path}?{query}", code=303)
+    return redirect(f"{flask_request.script_root}{flask_request.path}?{query}", code=303)
 
 
 @PAGES.get("/oauth/authorize/<uuid:request_id>")
@@ -75,9 +75,8 @@ def resume(request_id: uuid.UUID) -> BaseResponse:
 def _carry_out(answer: authorization.Answer) -> BaseResponse:
     if isinstance(answer, SendTo):
         return redirect(answer.location, code=303)
-    root = current_settings().issuer_path
-    back = f"{root}/oauth/authorize/{answer.request_id}"
-    return redirect(f"{root}{SIGN_IN_PAGES[answer.page]}?next={back}", code=303)
+    back = url_for("oauth_pages.resume", request_id=answer.request_id)
+    return redirect(url_for(SIGN_IN_PAGES[answer.page], next=back), code=303)
 
 
 def _in_language(answer: BaseResponse, ui_locales: str) -> BaseResponse:

@@ -144,12 +144,9 @@ def test_another_person_signing_in_ends_the_session_before(club: Club, owner: Vi
 
 
 def test_a_page_that_needs_somebody_leads_to_its_sign_in_and_back(club: Club, visitor: Visitor) -> None:
-    assert visitor.get("/account/products/new?a=1").headers["Location"] == (
-        "/sign-in?next=%2Faccount%2Fproducts%2Fnew%3Fa%3D1"
-    )
-    assert (
-        visitor.get("/agency/profile").headers["Location"] == "/store/linkaccounts?next=%2Fagency%2Fprofile"
-    )
+    asked = visitor.get("/account/products/new?a=1&b=2").headers["Location"]
+    assert asked == "/sign-in?next=/account/products/new?a%3D1%26b%3D2"
+    assert visitor.get("/agency/profile").headers["Location"] == "/store/linkaccounts?next=/agency/profile"
     posted = visitor.post("/account/products/new", {"csrf_token": visitor.token()})
     assert (posted.status_code, posted.headers["Location"]) == (303, "/sign-in")
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from idp import clock
@@ -35,7 +35,6 @@ def security() -> Response:
 @blueprint.post("/language")
 def choose_language() -> Response:
     """Remember the language in this browser and go back to the page where it was chosen."""
-    home = current_settings().issuer_path + "/"
-    answer = redirect(own_path(request.form.get("next"), default=home), code=303)
+    answer = redirect(own_path(request.form.get("next"), default=url_for(".menu")), code=303)
     remember_language(answer, request.form.get("lang", ""))
     return answer

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
-from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Flask, g, redirect, request
+from flask import Flask, g, redirect, request, url_for
 from flask import session as cookie
 from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy.exc import OperationalError
-from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
 from idp import clock, credentials
@@ -27,14 +25,15 @@ from idp.accounts.rules import NotAnOwner, NotSignedIn
 from idp.accounts.sessions import service
 from idp.credentials import SecretKind
 from idp.unit_of_work import SAFE_METHODS, current_database, current_session, unit_of_work
-from idp.web import current_settings
+from idp.web import current_settings, here
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 log = logging.getLogger(__name__)
-OWNER_SIGN_IN = "/sign-in"
-AGENCY_SIGN_IN = "/store/linkaccounts"
+OWNER_SIGN_IN = "sign_in.owner_sign_in"
+AGENCY_SIGN_IN = "sign_in.agency_sign_in"
+"""Endpoints of the sign-in pages."""
 _BROWSER, _KNOWN = "browser", "known"
 _KEPT = (_BROWSER, _KNOWN)
 """What of the cookie outlives signing in and out."""
@@ -270,9 +269,4 @@ def _guard(
 
 def sign_in_address(sign_in_page: str) -> str:
     """Return the address of a sign-in page that leads back to this page, if a GET can show it."""
-    root = current_settings().issuer_path
-    target = ""
-    if request.method in SAFE_METHODS:
-        here = iri_to_uri(request.full_path if request.query_string else request.path)
-        target = f"?{urlencode({'next': root + here})}"
-    return f"{root}{sign_in_page}{target}"
+    return url_for(sign_in_page, next=here() if request.method in SAFE_METHODS else None)

@@ -4,7 +4,7 @@ from contextlib import suppress
 from math import ceil
 from urllib.parse import urlsplit
 
-from flask import Blueprint, g, redirect, render_template, request
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -18,24 +18,25 @@ from idp.unit_of_work import current_database, current_session, unit_of_work
 from idp.web import current_settings, own_path
 
 blueprint = Blueprint("sign_in", __name__)
-OWNER_HOME = "/account"
-AGENCY_HOME = "/agency/login"
+OWNER_HOME = "customer.show"
+AGENCY_HOME = "entrance.agency_login"
+"""Endpoints of the first pages; the owners' one is of a slice above this one."""
 View = str | tuple[str, int] | Response
 
 
-@blueprint.get(access.OWNER_SIGN_IN)
+@blueprint.get("/sign-in")
 def owner_sign_in() -> View:
     """Show the owners' sign-in."""
     return _show("accounts/sign_in.html", SignInForm())
 
 
-@blueprint.post(access.OWNER_SIGN_IN)
+@blueprint.post("/sign-in")
 def owner_signs_in() -> View:
     """Sign somebody in on the owners' page."""
     return _sign_in("accounts/sign_in.html", SignInForm(request.form))
 
 
-@blueprint.get(access.AGENCY_SIGN_IN)
+@blueprint.get("/store/linkaccounts")
 def agency_sign_in() -> View:
     """Show the agencies' sign-in; a member of a suspended agency would only come back here for ever.
 
@@ -48,7 +49,7 @@ def agency_sign_in() -> View:
     return _show("accounts/agency_sign_in.html", AgencySignInForm())
 
 
-@blueprint.post(access.AGENCY_SIGN_IN)
+@blueprint.post("/store/linkaccounts")
 def agency_signs_in() -> View:
     """Sign somebody in on the agencies' page."""
     return _sign_in("accounts/agency_sign_in.html", AgencySignInForm(request.form))
@@ -97,7 +98,7 @@ def _home(form: SignInForm, account: Account) -> str:
     is_owner = account.owner is not None
     if is_owner and isinstance(form, AgencySignInForm):
         is_owner = find_member(current_session(), account.id) is None
-    return current_settings().issuer_path + (OWNER_HOME if is_owner else AGENCY_HOME)
+    return url_for(OWNER_HOME if is_owner else AGENCY_HOME)
 
 
 def wait_words(refusal: TooManyAttempts) -> str:

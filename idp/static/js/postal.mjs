@@ -61,7 +61,7 @@ function attach(box) {
     latest = code;
     let towns;
     try {
-      const answer = await fetch(`${box.dataset.url}${code}.json`, { headers: { Accept: "application/json" } });
+      const answer = await fetch(box.dataset.url.replace("0000000", code), { headers: { Accept: "application/json" } });
       ({ towns } = await answer.json());
     } catch {
       return; // no connection: the address can be typed
