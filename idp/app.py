@@ -10,10 +10,9 @@ from flask_babel import Babel, get_locale
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException, SecurityError
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from idp import accounts, delegation, oauth, unit_of_work
+from idp import accounts, delegation, health, oauth, unit_of_work
 from idp.accounts.blueprints import BLUEPRINTS as ACCOUNT_BLUEPRINTS
 from idp.accounts.rules import AgencyNotActive, NotSignedIn
 from idp.accounts.sessions.access import OWNER_SIGN_IN, current_person, init_login, sign_in_address
@@ -21,6 +20,7 @@ from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.blueprints import BLUEPRINTS as DELEGATION_BLUEPRINTS
 from idp.errors import Refusal
+from idp.forwarded import BehindProxies
 from idp.log import init_request_log
 from idp.mail.preview import PREVIEW
 from idp.mail.rendering import templates_folder
@@ -130,14 +130,17 @@ def _configure(app: Flask, settings: Settings) -> None:
             "request_id": request_id(), "here": here,
         }  # fmt: skip
 
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = Mounted(app.wsgi_app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = BehindProxies(Mounted(app.wsgi_app, settings), settings)  # type: ignore[method-assign]
 
 
 def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
-    for blueprint in (*ACCOUNT_BLUEPRINTS, *DELEGATION_BLUEPRINTS, endpoints.PROTOCOL, oauth_views.PAGES):
+    for blueprint in (
+        *ACCOUNT_BLUEPRINTS,
+        *DELEGATION_BLUEPRINTS,
+        endpoints.PROTOCOL,
+        oauth_views.PAGES,
+        health.blueprint,
+    ):
         app.register_blueprint(blueprint)
     if settings.is_development and not settings.smtp_host:
         app.register_blueprint(PREVIEW)

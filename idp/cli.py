@@ -98,6 +98,8 @@ def serve(bind: str, workers: int, threads: int) -> None:
     chosen = {
         "bind": bind, "workers": workers, "threads": threads, "graceful_timeout": 10, "loglevel": "warning",
         "proc_name": "idp", "control_socket_disable": True, "limit_request_line": LONGEST_REQUEST_LINE,
+        # Only idp/forwarded.py decides whom to believe; gunicorn would believe 127.0.0.1 and Unix sockets.
+        "forwarded_allow_ips": "", "secure_scheme_headers": {}, "forwarder_headers": "",
         **({"worker_tmp_dir": str(shared_memory)} if shared_memory.is_dir() else {}),
     }  # fmt: skip
 

@@ -193,7 +193,7 @@ class Processes:
         )
         self._spawn("worker", [sys.executable, "-m", "idp", "worker"], environment["idp"])
         for name, port, path in (
-            ("idp", ports.idp, "/.well-known/openid-configuration"), ("mypage", ports.mypage, "/"),
+            ("idp", ports.idp, "/readyz"), ("mypage", ports.mypage, "/"),
             ("portal", ports.portal, "/agency/login"),
         ):  # fmt: skip
             self._await(name, f"{ports.url(port)}{path}")

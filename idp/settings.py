@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ _SHORTEST_SECRET = 32
 _EXAMPLES = ("contact_phone", "contact_email", "mail_sender")
 """Settings whose default is an example that helps nobody in production."""
 _PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_~-]+)*")
+_CONTACT = re.compile(r"(https://|mailto:)[\x21-\x7e]+")
+_UNIX = "unix"
 _ADDRESSES = ("issuer", "mypage_url", "agency_portal_url")
 
 
@@ -72,6 +75,9 @@ class Settings(BaseSettings):
     """The same for those who read English."""
     contact_email: str = "support@ownersclub.example"
     """Mail address in the contact block."""
+    security_contact: str = ""
+    """Where a weakness is reported, for `security.txt`: `https://…` or `mailto:…`. Empty: the mail address
+    of the contact block."""
 
     mail_sender: str = "account-noreply@ownersclub.example"
     """Address in the From header."""
@@ -117,8 +123,9 @@ class Settings(BaseSettings):
     delegation_request_days: int = 30
     """Days that an agency has to answer an owner's request."""
 
-    trusted_proxies: int = 0
-    """How many reverse proxies in front set X-Forwarded-For and X-Forwarded-Proto (0: none is believed)."""
+    trusted_proxies: str = ""
+    """Networks of the proxies whose X-Forwarded-For is believed, such as `10.0.0.0/8, 127.0.0.1`; `unix` for
+    one that comes by a Unix socket. Empty: the address of whoever connects counts."""
 
     INSECURE_public_development: bool = Field(default=False, alias="IDP_INSECURE_PUBLIC_DEVELOPMENT")
     """Allow development although other machines reach the issuer: whoever reads the published secrets can
@@ -157,6 +164,9 @@ class Settings(BaseSettings):
             raise ValueError("IDP_ISSUER must not end with a slash")
         if not _PLAIN_PATH.fullmatch(parts.path):
             raise ValueError("IDP_ISSUER may have a path of A-Z a-z 0-9 - _ ~ and single slashes only")
+        self._check_proxies()
+        if self.security_contact and not _CONTACT.fullmatch(self.security_contact):
+            raise ValueError("IDP_SECURITY_CONTACT must begin with https:// or mailto: and hold no spaces")
         if not self.is_development:
             problems = [*self._list_insecure(), *self._list_missing()]
             if problems:
@@ -167,6 +177,17 @@ class Settings(BaseSettings):
                 "everybody knows its secrets and can read its mails. Set IDP_ENVIRONMENT=production."
             )
         return self
+
+    def _check_proxies(self) -> None:
+        """Refuse what is no network, a number of hops among it, and a network that everybody is in."""
+        try:
+            networks = self.proxy_networks
+        except ValueError as error:
+            raise ValueError(
+                "IDP_TRUSTED_PROXIES must be networks like 10.0.0.0/8, 127.0.0.1, or the word unix"
+            ) from error
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("IDP_TRUSTED_PROXIES must not name every address: anybody would be believed")
 
     def _list_insecure(self) -> list[str]:
         """Say what may not be in production, however it was set."""
@@ -205,6 +226,19 @@ class Settings(BaseSettings):
     def cookies_are_secure(self) -> bool:
         """Whether cookies carry ``Secure`` and ``__Host-``: always, except for http on localhost."""
         return self.issuer.startswith("https://")
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks whose X-Forwarded-For is believed."""
+        return tuple(ip_network(word, strict=False) for word in self._proxy_words() if word != _UNIX)
+
+    @property
+    def trusts_unix_sockets(self) -> bool:
+        """Whether X-Forwarded-For is believed from a Unix socket."""
+        return _UNIX in self._proxy_words()
+
+    def _proxy_words(self) -> list[str]:
+        return self.trusted_proxies.replace(",", " ").split()
 
     def cookie_name(self, name: str) -> str:
         """Return the name of a cookie that only this very host can have set (RFC 6265bis §4.1.3.2).

@@ -91,6 +91,35 @@ def test_a_name_that_no_setting_has_is_refused(name: str) -> None:
     assert name in refusal_of(**{name: "true"})
 
 
+@pytest.mark.parametrize("path", ["/club", "/club/id", "/~club_1-a"])
+def test_an_issuer_may_have_a_path(path: str) -> None:
+    settings = Settings.from_environment(PRODUCTION | {"IDP_ISSUER": f"https://id.example.jp{path}"})
+    assert (settings.issuer_path, settings.issuer_origin) == (path, "https://id.example.jp")
+
+
+@pytest.mark.parametrize("path", ["//club", "/club//id", "/cl ub", "/%63lub", "/倶楽部", "/club;x", "/.."])
+def test_the_path_of_an_issuer_is_written_in_one_way_only(path: str) -> None:
+    told = refusal_of(**PRODUCTION | {"IDP_ISSUER": f"https://id.example.jp{path}"})
+    assert told.startswith("IDP_ISSUER may have a path")
+
+
+def test_proxies_are_networks_and_sockets() -> None:
+    given = {"IDP_TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1,2001:db8::/32 unix"}
+    settings = Settings.from_environment(PRODUCTION | given)
+    assert [str(network) for network in settings.proxy_networks] == [
+        "10.0.0.0/8", "127.0.0.1/32", "2001:db8::/32",
+    ]  # fmt: skip
+    assert settings.trusts_unix_sockets
+    assert not Settings.from_environment(PRODUCTION).proxy_networks
+    assert not Settings.from_environment(PRODUCTION).trusts_unix_sockets
+
+
+@pytest.mark.parametrize("proxies", ["1", "proxy.example.jp", "10.0.0.0/33", "*", "0.0.0.0/0", "::/0"])
+def test_whoever_cannot_be_named_is_not_believed(proxies: str) -> None:
+    told = refusal_of(**PRODUCTION | {"IDP_TRUSTED_PROXIES": proxies})
+    assert told.startswith("IDP_TRUSTED_PROXIES must")
+
+
 @pytest.mark.parametrize(
     "issuer", ["https://id.example.jp/", "https://id.example.jp?a=1", "id.example.jp", "ftp://localhost", ""]
 )

@@ -1,10 +1,7 @@
 """The first page, the language, and the postal codes."""
 
-from datetime import datetime, timedelta
-
 import pytest
 
-from idp import clock
 from tests.accounts.conftest import Club
 from tests.accounts.visitor import Visitor
 
@@ -51,12 +48,3 @@ def test_a_postal_code_is_answered_with_its_towns(visitor: Visitor) -> None:
 def test_a_postal_code_that_does_not_exist_has_no_towns(visitor: Visitor, code: str) -> None:
     answer = visitor.get(f"/postal-codes/{code}.json")
     assert (answer.status_code, answer.json) == (200, {"towns": []})
-
-
-def test_how_to_report_a_weakness_is_said_where_one_looks(club: Club) -> None:
-    answer = club.visitor().get("/.well-known/security.txt")
-    assert answer.content_type == "text/plain; charset=utf-8"
-    fields = dict(line.split(": ", 1) for line in answer.text.splitlines() if line and line[0] != "#")
-    assert fields["Contact"].startswith("mailto:")
-    assert fields["Canonical"] == f"{club.settings.issuer}/.well-known/security.txt"
-    assert clock.now() < datetime.fromisoformat(fields["Expires"]) < clock.now() + timedelta(days=365)

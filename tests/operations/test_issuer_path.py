@@ -24,7 +24,6 @@ def world(template: Template, tmp_path: Path) -> World:
     world = World.copied(template, tmp_path)
     world.settings = Settings(
         database_url=world.settings.database_url, issuer=f"{HOST}{ROOT}", INSECURE_public_development=True,
-        trusted_proxies=world.settings.trusted_proxies,
     )  # fmt: skip
     world.restart()
     return world

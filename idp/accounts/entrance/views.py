@@ -26,10 +26,21 @@ def agency_login() -> Response:
 @blueprint.get("/.well-known/security.txt")
 def security() -> Response:
     """Say how to report a weakness (RFC 9116); the text is good for half a year from now."""
-    canonical = f"{current_settings().issuer}/.well-known/security.txt"
-    expires = clock.iso(clock.now() + timedelta(days=180))
-    text = render_template("accounts/security.txt", expires=expires, canonical=canonical)
+    settings = current_settings()
+    text = render_template(
+        "accounts/security.txt",
+        contact=settings.security_contact or f"mailto:{settings.contact_email}",
+        expires=clock.iso(clock.now() + timedelta(days=180)),
+        canonical=f"{settings.issuer_origin}/.well-known/security.txt",
+    )
     return Response(text, content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Ask search engines to leave every page alone (RFC 9309): there is nothing here to be found."""
+    rules = f"User-agent: *\nDisallow: {url_for('.menu')}\n"
+    return Response(rules, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.post("/language")
