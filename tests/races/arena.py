@@ -18,6 +18,7 @@ from tests.oauth.relying_party import FORM, RelyingParty
 from tests.world import World
 
 PATIENCE = 30
+FAILURE_MARKS = ("status=5", '"status": 5', "Traceback", "request failed", "level=ERROR", "level=CRITICAL")
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,7 @@ class Arena:
         """Return every line of the log that tells of an error."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         assert any("request_answered" in line for line in lines), "the log does not say what it should"
-        marks = ("status=5", '"status": 5', "Traceback", "request failed", "level=ERROR", "level=CRITICAL")
-        return [line for line in lines if any(mark in line for mark in marks)]
+        return [line for line in lines if any(mark in line for mark in FAILURE_MARKS)]
 
 
 def to_token_endpoint(party: RelyingParty, parameters: dict[str, object], *, delay: float = 0.0) -> Message:
