@@ -99,7 +99,7 @@ class Club:
 @contextmanager
 def running_club(path: Path) -> Iterator[Club]:
     """Run the real processes on free ports, with data of their own."""
-    ports = Ports(*_free_ports(3))
+    ports = Ports(*free_ports(3))
     folder = DemoFolder(path)
     folder.prepare()
     prepare_data(folder, ports)
@@ -118,7 +118,8 @@ def _unmark(fragment: str) -> str:
     return html.unescape(re.sub(r"<[^>]+>", "", fragment))
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of this machine on which nobody listens."""
     with ExitStack() as taken:
         sockets = [taken.enter_context(socket.socket()) for _ in range(count)]
         for free in sockets:
