@@ -28,6 +28,7 @@ from idp.demo_processes import (
     prepare_data,
 )
 from idp.housekeeping import sweep
+from idp.lingering import Lingering
 from idp.log import configure_logging
 from idp.mail.models import Topic
 from idp.mail.worker import Job, run_worker, stop_on_signals
@@ -39,8 +40,9 @@ from idp.operator_cli import GROUPS
 from idp.settings import Settings, SettingsRefused
 from idp.unit_of_work import unit_of_work
 
-LONGEST_REQUEST_LINE = 8190
-"""Bytes, gunicorn's most: an authorization request that another site posts comes again as an address."""
+LONGEST_REQUEST_LINE = 72 * 1024
+"""Bytes: parameters of 64 KiB and their address. gunicorn allows no more than 8190, and would answer a longer
+request of a relying party with a page of its own, where the protocol has an error to send back."""
 
 
 def main() -> None:
@@ -88,9 +90,11 @@ def _migrated_database() -> Database:
 def serve(bind: str, workers: int, threads: int) -> None:
     """Serve the application with gunicorn."""
     from gunicorn.app.base import BaseApplication
+    from gunicorn.http import message
 
     from idp.app import create_app
 
+    message.MAX_REQUEST_LINE = LONGEST_REQUEST_LINE
     settings, database = _settings(), _migrated_database()
     configure_logging(as_json=not settings.is_development)
     app = create_app(settings, database)
@@ -109,7 +113,7 @@ def serve(bind: str, workers: int, threads: int) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            return app
+            return Lingering(app)
 
     Server().run()
 

@@ -183,6 +183,7 @@ class World:
     def api(self, method: str, path: str, token: str = "", **options: Any) -> TestResponse:
         """Call an API (or userinfo) with an access token."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= options.pop("headers", {})
         return self.app.test_client(use_cookies=False).open(
             path, method=method, base_url=self.settings.issuer, headers=headers, **options
         )

@@ -7,7 +7,7 @@ import pytest
 from tests.attacks.stage import EVIL_SECRET, Stage
 from tests.oauth.relying_party import RelyingParty, parties_of
 from tests.personas import Casting
-from tests.world import Template, World
+from tests.world import MANAGER, Template, World
 
 KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(f"attacks on {kind}")) for kind in ("sqlite",)]
 
@@ -64,3 +64,8 @@ def castings() -> dict[int, Casting]:
 def casting(stage: Stage, castings: dict[int, Casting]) -> Casting:
     """Makes people of one test alone."""
     return castings.setdefault(id(stage), Casting(stage.database))
+
+
+@pytest.fixture
+def portal_code(stage: Stage, portal: RelyingParty) -> str:
+    return portal.code_for(stage.at_home(MANAGER))

@@ -84,6 +84,13 @@ class Stage(World):
 
         self.write(move)
 
+    def memory(self) -> int:
+        """Return how many bytes the worker processes hold, taken together (RSS)."""
+        server = self.arena.process_id
+        children = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii").split()
+        states = [Path(f"/proc/{child}/status").read_text(encoding="ascii") for child in children]
+        return sum(int(state.partition("VmRSS:")[2].split()[0]) * 1024 for state in states)
+
     def failures(self) -> list[str]:
         """Return the lines that tell of an error in the log since this was asked last."""
         with self.arena.log.open("rb") as log:

@@ -67,6 +67,11 @@ class Arena:
             stdout=self._stream, stderr=self._stream, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
+    @property
+    def process_id(self) -> int:
+        """The process whose children answer."""
+        return self._process.pid
+
     def await_start(self) -> None:
         """Wait until the server answers."""
         deadline = time.monotonic() + PATIENCE
