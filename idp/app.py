@@ -4,22 +4,20 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, make_response, redirect, render_template, request
+from flask import Flask, Response, g, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_babel import Babel, get_locale
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFProtect
 from jinja2 import StrictUndefined
-from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from idp import accounts, delegation, health, oauth, unit_of_work
 from idp.accounts.blueprints import BLUEPRINTS as ACCOUNT_BLUEPRINTS
-from idp.accounts.rules import AgencyNotActive, NotSignedIn
-from idp.accounts.sessions.access import OWNER_SIGN_IN, current_person, init_login, sign_in_address
+from idp.accounts.sessions.access import current_person, init_login
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.blueprints import BLUEPRINTS as DELEGATION_BLUEPRINTS
-from idp.errors import Refusal
+from idp.failures import API, answer_failure, init_errors
 from idp.forwarded import BehindProxies
 from idp.log import init_request_log
 from idp.mail.preview import PREVIEW
@@ -29,9 +27,6 @@ from idp.oauth import content_policy, endpoints
 from idp.oauth import views as oauth_views
 from idp.settings import Settings
 from idp.web import (
-    ScopeMissing,
-    TokenMissing,
-    bearer_challenge,
     brand_of,
     chosen_locale,
     current_settings,
@@ -39,13 +34,11 @@ from idp.web import (
     here,
     is_cookie_withheld,
     is_from_elsewhere,
-    problem,
     request_id,
 )
 
 SLICES = (accounts, delegation, oauth)
 LARGEST_FORM = 256 * 1024
-API, TOKEN_STYLE = "/api/", ("/oauth/token", "/oauth/userinfo")
 
 
 class OwnSiteCookie(SecureCookieSessionInterface):
@@ -94,7 +87,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     endpoints.init_oauth(app)
     app.after_request(_headers)
     _register_views(app, csrf, settings)
-    _register_errors(app)
+    init_errors(app)
     return app
 
 
@@ -125,7 +118,8 @@ def _configure(app: Flask, settings: Settings) -> None:
     @app.context_processor
     def _context() -> dict[str, object]:
         return {
-            "brand": brands[get_locale().language], "current_person": current_person(),
+            "brand": brands[get_locale().language],
+            "current_person": None if g.get("is_failing") else current_person(),
             "mypage_url": settings.mypage_url, "agency_portal_url": settings.agency_portal_url,
             "request_id": request_id(), "here": here,
         }  # fmt: skip
@@ -159,13 +153,15 @@ def _check_origin() -> BaseResponse | None:
     if request.method in unit_of_work.SAFE_METHODS or request.path.startswith((API, "/oauth/")):
         return None
     g.is_foreign_form = is_from_elsewhere()
-    return _error_page(HTTPStatus.FORBIDDEN) if g.is_foreign_form else None
+    return answer_failure(HTTPStatus.FORBIDDEN) if g.is_foreign_form else None
 
 
 def _headers(response: Response) -> Response:
     """Give every answer its security headers (OWASP ASVS 3.4); pages are never stored by caches."""
     headers = response.headers
-    extra = [*g.get("form_action_extra", []), *content_policy.origins_after_sign_in()]
+    extra = list(g.get("form_action_extra", []))
+    if not g.get("is_failing"):
+        extra += content_policy.origins_after_sign_in()
     headers.setdefault(
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -184,57 +180,3 @@ def _headers(response: Response) -> Response:
         headers.setdefault("Cache-Control", "no-store")
         response.vary.add("Cookie")
     return response
-
-
-def _register_errors(app: Flask) -> None:
-    @app.errorhandler(CSRFError)
-    def _stale(_error: CSRFError) -> BaseResponse:
-        """Answer 403, with the page for a form that was open for too long: nearly always it is that."""
-        return make_response(render_template("errors/400.html"), HTTPStatus.FORBIDDEN.value)
-
-    @app.errorhandler(NotSignedIn)
-    def _not_signed_in(_error: NotSignedIn) -> BaseResponse:
-        return redirect(sign_in_address(OWNER_SIGN_IN), code=303)
-
-    @app.errorhandler(TokenMissing)
-    @app.errorhandler(ScopeMissing)
-    def _token_refused(error: TokenMissing | ScopeMissing) -> BaseResponse:
-        return bearer_challenge(error)
-
-    @app.errorhandler(Refusal)
-    def _refused(error: Refusal) -> BaseResponse:
-        if request.path.startswith(API):
-            return problem(error.status, type(error).__name__)
-        if isinstance(error, AgencyNotActive):
-            return make_response(render_template("errors/agency_suspended.html"), error.status)
-        return _error_page(HTTPStatus(error.status))
-
-    @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> BaseResponse:
-        if error.code is None or error.code < 400:
-            return error.get_response()
-        if isinstance(error, SecurityError):  # a Host that is not ours: no page of ours can be built for it
-            return make_response("Bad Request: unknown host\n", 400, {"Content-Type": "text/plain"})
-        if request.path.startswith((API, *TOKEN_STYLE)):
-            answer: BaseResponse = problem(error.code, error.name)
-        else:
-            answer = _error_page(HTTPStatus(error.code))
-        for name, value in error.get_headers(request.environ):
-            if name in {"Allow", "Retry-After"}:
-                answer.headers[name] = value
-        return answer
-
-    @app.errorhandler(Exception)
-    def _unexpected(error: Exception) -> BaseResponse:
-        app.logger.error("request failed", exc_info=error)
-        if request.path.startswith((API, *TOKEN_STYLE)):
-            return problem(500, "server_error")
-        return _error_page(HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-_ERROR_PAGES = {400, 403, 404, 405, 409, 410, 413, 429, 500, 503}
-
-
-def _error_page(status: HTTPStatus) -> BaseResponse:
-    shown = status.value if status.value in _ERROR_PAGES else (500 if status.value >= 500 else 400)
-    return make_response(render_template(f"errors/{shown}.html"), status.value)

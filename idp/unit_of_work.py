@@ -31,6 +31,14 @@ def writes_on_get(view: ViewT) -> ViewT:
     return view
 
 
+def _spare_writers() -> Response | None:
+    """Answer HEAD for such a view without running it: who only asks for headers wants nothing done."""
+    view: Any = current_app.view_functions.get(request.endpoint or "")
+    if request.method == "HEAD" and getattr(view, "writes_on_get", False):
+        return Response(content_type="text/html; charset=utf-8")
+    return None
+
+
 def current_database() -> Database:
     """Return the database of the running application, for a unit of work beside the request's own."""
     database: Database = current_app.extensions["database"]
@@ -73,5 +81,6 @@ def init_app(app: Flask, database: Database) -> None:
         if session is not None:
             session.close()
 
+    app.before_request(_spare_writers)
     app.after_request(store)
     app.teardown_request(close)

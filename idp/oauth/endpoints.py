@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_resp
 from flask import request as flask_request
 
 from idp.oauth.bearer import identify
+from idp.oauth.cors import add_cors_headers
 from idp.oauth.discovery import metadata
 from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
@@ -27,6 +28,7 @@ from idp.web import current_settings, require_scope
 
 GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant)
 PROTOCOL = Blueprint("oauth", __name__)
+PROTOCOL.after_request(add_cors_headers)
 
 
 def init_oauth(app: Flask) -> None:
@@ -74,7 +76,6 @@ def jwks() -> Response:
 def _cacheable(body: dict[str, Any]) -> Response:
     response = jsonify(body)
     response.headers["Cache-Control"] = "public, max-age=300"
-    response.headers["Access-Control-Allow-Origin"] = "*"
     return response
 
 

@@ -19,7 +19,7 @@ COMPARING = {"startswith", "endswith", "removeprefix"}
 REGISTERING = {"get", "post", "put", "patch", "delete", "route", "Blueprint", "add_url_rule"}
 LEADING = {"redirect", "own_path"}
 COMPARED = {
-    "idp/app.py": "which answers are for machines, by the path inside of the application",
+    "idp/failures.py": "which answers are for machines, by the path inside of the application",
     "idp/log.py": "which paths end in a secret",
     "idp/mounting.py": "where the issuer's path is cut off",
     "idp/demo_processes.py": "the demo is at the root of its own ports",

@@ -67,7 +67,8 @@ def init_login(app: Flask) -> None:
     # Flask-Login's own protection binds a session to the network address, which signs phones out.
     manager.session_protection = None
     manager.user_loader(_load_visitor)
-    manager.init_app(app)
+    # Its `current_user` in every template would ask the database even for the page that says it is gone.
+    manager.init_app(app, add_context_processor=False)
     app.teardown_request(_note_visit)
 
 

@@ -1,0 +1,106 @@
+"""What goes wrong becomes an answer: a page for people, problem details or an OAuth error for machines.
+
+Each carries the id of its request and nothing of what went wrong; that is in the log, under the same id.
+"""
+
+from http import HTTPStatus
+
+from flask import Flask, g, jsonify, make_response, redirect, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.wrappers import Response
+
+from idp.accounts.rules import AgencyNotActive, NotSignedIn
+from idp.accounts.sessions.access import OWNER_SIGN_IN, sign_in_address
+from idp.errors import Refusal
+from idp.web import ScopeMissing, TokenMissing, bearer_challenge, problem, request_id
+
+API = "/api/"
+PROTOCOL = ("/oauth/", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+BROWSERS = ("/oauth/authorize", "/oauth/end-session")
+"""Endpoints of the protocol that people's browsers visit."""
+_PAGES = {400, 403, 404, 405, 409, 410, 413, 429, 500, 503}
+_DESCRIPTIONS = {
+    400: "the request cannot be read",
+    404: "there is no such endpoint",
+    405: "this method is not allowed here; the Allow header lists those that are",
+    413: "the request is too large",
+    415: "the media type of the body is not supported here",
+    429: "too many requests; wait before the next one",
+    503: "the server cannot answer at the moment; try again later",
+}
+
+
+def init_errors(app: Flask) -> None:
+    """Give the application an answer to everything that can go wrong."""
+    app.register_error_handler(CSRFError, _stale)
+    app.register_error_handler(NotSignedIn, _not_signed_in)
+    app.register_error_handler(TokenMissing, bearer_challenge)
+    app.register_error_handler(ScopeMissing, bearer_challenge)
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http)
+
+    @app.errorhandler(Exception)
+    def _unexpected(error: Exception) -> Response:
+        app.logger.error("request failed id=%s", request_id(), exc_info=error)
+        # Whatever failed, perhaps the database, must not be asked again for the page that says so.
+        g.is_failing = True
+        return answer_failure(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def answer_failure(status: HTTPStatus) -> Response:
+    """Return the answer to a failure, in the form that the one who asked can read."""
+    path = request.path
+    if path.startswith(API):
+        return problem(
+            status, "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else status.phrase
+        )
+    if path.startswith(PROTOCOL) and not path.startswith(BROWSERS):
+        return _oauth_error(status)
+    shown = status.value if status.value in _PAGES else (500 if status >= 500 else 400)
+    return make_response(render_template(f"errors/{shown}.html"), status.value)
+
+
+def _oauth_error(status: HTTPStatus) -> Response:
+    """Return an error as OAuth clients read it (RFC 6749 §5.2), and §4.1.2.1 for what is our fault."""
+    error, otherwise = "invalid_request", "the request cannot be answered"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        error, otherwise = "server_error", "the server failed and nothing was changed; report the request_id"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        error = "temporarily_unavailable"
+    answer = jsonify(
+        error=error, error_description=_DESCRIPTIONS.get(status, otherwise), request_id=request_id()
+    )
+    answer.status_code = status
+    answer.headers["Cache-Control"], answer.headers["Pragma"] = "no-store", "no-cache"
+    return answer
+
+
+def _stale(_error: CSRFError) -> Response:
+    """Answer 403, with the page for a form that was open for too long: nearly always it is that."""
+    return make_response(render_template("errors/400.html"), HTTPStatus.FORBIDDEN.value)
+
+
+def _not_signed_in(_error: NotSignedIn) -> Response:
+    return redirect(sign_in_address(OWNER_SIGN_IN), code=303)
+
+
+def _refused(error: Refusal) -> Response:
+    if request.path.startswith(API):
+        return problem(error.status, type(error).__name__)
+    if isinstance(error, AgencyNotActive):
+        return make_response(render_template("errors/agency_suspended.html"), error.status)
+    return answer_failure(HTTPStatus(error.status))
+
+
+def _http(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    if isinstance(error, SecurityError):  # a Host that is not ours: no page of ours can be built for it
+        return make_response("Bad Request: unknown host\n", 400, {"Content-Type": "text/plain"})
+    g.is_failing = error.code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    answer = answer_failure(HTTPStatus(error.code))
+    for name, value in error.get_headers(request.environ):
+        if name in {"Allow", "Retry-After"}:
+            answer.headers[name] = value
+    return answer
