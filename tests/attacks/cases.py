@@ -23,6 +23,7 @@ CASES = {
     "AZ-028": "no redirect URI where two are registered",
     "AZ-029": "a wrong request with an unregistered redirect URI",
     "AZ-032": "an unknown client",
+    "AZ-034": "script in any parameter",
     "AZ-036": "a response mode that is not served",
     "AZ-038": "implicit and hybrid response types",
     "AZ-039": "no response type",
@@ -67,8 +68,19 @@ CASES = {
     "TK-022": "another method than POST",
     "TK-024": "grant types that are not served",
     "TK-025": "a grant type of another client",
+    "TK-027": "a refresh token used many times at once",
+    "TK-028": "a refresh that asks for more",
+    "TK-029": "a refresh token of another client",
+    "TK-030": "a refresh after what allowed it is over",
+    "TK-032": "a family that is kept alive by rotation",
+    "TK-033": "a token of another kind",
+    "TK-034": "a token that was changed",
     "TK-037": "a script of another site",
+    "TK-038": "introspection by a client that is not meant",
+    "TK-040": "another client's token taken back",
+    "TK-041": "a token that outlives its authorization",
     "TK-044": "a code without its verifier",
+    "TK-046": "an ID token for somebody else",
 }
 
 
