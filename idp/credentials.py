@@ -36,6 +36,10 @@ class SecretKind(StrEnum):
     REFRESH_TOKEN = "ocr"  # noqa: S105 - a prefix, not a secret
     CLIENT_SECRET = "ock"  # noqa: S105 - a prefix, not a secret
     ACT_AS_TICKET = "oct"
+    PUSHED_REQUEST = "ocq"
+    DEVICE_CODE = "ocd"
+    INITIAL_ACCESS_TOKEN = "oci"  # noqa: S105 - a prefix, not a secret
+    REGISTRATION_TOKEN = "ocm"  # noqa: S105 - a prefix, not a secret
 
 
 class Undecryptable(Exception):
@@ -73,6 +77,12 @@ def digest(secret: str) -> str:
     A plain hash is enough because every such secret has 256 random bits; passwords go through Argon2id.
     """
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def keyed_digest(key: str, text: str) -> str:
+    """Return the HMAC-SHA-256 of a text in base64url: 43 characters that nobody can make without the key."""
+    mac = hmac.digest(key.encode(), text.encode("utf-8", "surrogatepass"), "sha256")
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
 def equal(left: str, right: str) -> bool:

@@ -21,14 +21,13 @@ from idp.delegation.models import Grant
 from idp.delegation.passing_time import let_time_pass
 from idp.delegation.rules import READ, WORDING, WRITE, GrantState, end_of_term
 from idp.delegation.service import Consent
-from idp.oauth.clients import (
+from idp.oauth.client_metadata import (
     AUTHORIZATION_CODE,
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
     ClientMetadata,
-    change_client,
-    register_client,
 )
+from idp.oauth.clients import change_client, register_client
 from idp.oauth.keys import ensure_keys
 from idp.oauth.models import SignInPage
 from idp.settings import Settings
@@ -177,7 +176,7 @@ def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientM
     mypage, portal = settings.mypage_url, settings.agency_portal_url
     return (
         ClientMetadata(
-            client_id="mypage", client_name="マイページ", client_uri=mypage,
+            client_id="mypage", client_name="マイページ", client_uri=mypage, first_party=True,
             token_endpoint_auth_method="client_secret_basic", secret=secrets.mypage_secret,  # noqa: S106
             redirect_uris=(f"{mypage}/oidc/callback",),
             post_logout_redirect_uris=(f"{mypage}/", f"{portal}/proxy-login/ended"),
@@ -188,6 +187,7 @@ def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientM
         ),
         ClientMetadata(
             client_id="agency-portal", client_name="販売店・業者様向け管理画面", client_uri=portal,
+            first_party=True,
             token_endpoint_auth_method="private_key_jwt",  # noqa: S106 - a method
             jwks={"keys": [secrets.portal_public_jwk]}, redirect_uris=(f"{portal}/oidc/callback",),
             post_logout_redirect_uris=(f"{portal}/agency/login",),

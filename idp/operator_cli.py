@@ -24,7 +24,8 @@ from idp.delegation.models import Grant
 from idp.delegation.rules import AgencyUnknown, GrantUnknown, TransitionRefused
 from idp.mail import operator as mail_operator
 from idp.mail.rules import DeadLetterExpired, DeadLetterUnknown
-from idp.oauth.clients import ClientMetadataRefused, metadata_of, register_client
+from idp.oauth.client_metadata import ClientMetadataRefused, metadata_of
+from idp.oauth.clients import register_client
 from idp.oauth.models import Client
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work

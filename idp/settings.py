@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     secret_key: str = DEVELOPMENT_SECRET
     """Signs the browser cookie. At least 32 characters outside development."""
     encryption_key: str = DEVELOPMENT_SECRET
-    """Encrypts signing keys, waiting mails and unfinished registrations in the database."""
+    """Encrypts signing keys, waiting mails and unfinished registrations in the database; pairwise subjects
+    are derived from it, so it stays the same for as long as the club exists."""
 
     brand_name: str = "ニチコンオーナーズ倶楽部"
     """Name of the club on every page and mail."""
@@ -116,6 +117,16 @@ class Settings(BaseSettings):
     """Life of an ID token."""
     refresh_token_lifetime: int = 12 * 3600
     """Life of a refresh token family."""
+    offline_refresh_idle: int = 30 * 24 * 3600
+    """With `offline_access`, a refresh token that is not used for so long is over."""
+    offline_refresh_lifetime: int = 90 * 24 * 3600
+    """With `offline_access`, the person is asked again at the latest after so long."""
+    pushed_request_lifetime: int = 60
+    """Life of a pushed authorization request (RFC 9126)."""
+    device_code_lifetime: int = 600
+    """Life of the code that a device shows (RFC 8628)."""
+    device_poll_interval: int = 5
+    """A device may ask so often whether it was let in."""
     act_as_ticket_lifetime: int = 60
     """Life of the ticket that carries a proxy login into a browser."""
     act_as_session_lifetime: int = 1800
@@ -130,6 +141,10 @@ class Settings(BaseSettings):
     INSECURE_public_development: bool = Field(default=False, alias="IDP_INSECURE_PUBLIC_DEVELOPMENT")
     """Allow development although other machines reach the issuer: whoever reads the published secrets can
     sign in as anybody. Refused in production."""
+    INSECURE_internal_calls: bool = Field(default=False, alias="IDP_INSECURE_INTERNAL_CALLS")
+    """Let outgoing calls (jwks_uri, sector_identifier_uri, back-channel logout) reach internal addresses and
+    use http: for test set-ups, because a registered address could then make this server speak to machines
+    behind the firewall. Refused in production."""
     INSECURE_smtp_without_tls: bool = Field(default=False, alias="IDP_INSECURE_SMTP_WITHOUT_TLS")
     """Send mails, with the links in them, without STARTTLS. Refused in production."""
 

@@ -33,6 +33,7 @@ class BearerIdentity:
     """Who calls an API with an access token, as ``oauth`` verified it against the live records.
 
     :ivar subject: account the token speaks for (the owner, under act).
+    :ivar sub: the same as the client knows it (OIDC Core §8).
     :ivar actor: the staff member who acts, or None.
     :ivar session_id: browser session, or the act-as session under act.
     :ivar grant_id: the delegation grant under act.
@@ -44,6 +45,7 @@ class BearerIdentity:
     session_id: UUID | None
     actor: UUID | None = None
     grant_id: UUID | None = None
+    sub: str = ""
 
 
 class TokenMissing(Refusal):

@@ -1,16 +1,17 @@
 """Clients beside マイページ and the portal: other kinds, other agencies, other wishes."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from idp.oauth.clients import (
+from idp.oauth.client_metadata import (
     AUTHORIZATION_CODE,
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
     ClientMetadata,
-    register_client,
 )
+from idp.oauth.clients import register_client
 from idp.oauth.models import SignInPage
 
 SHOP_SECRET = "ock_secret-of-the-shop"
@@ -60,4 +61,4 @@ def register_more_clients(session: Session, *, rival_key: dict[str, Any]) -> Non
             sign_in_page=SignInPage.AGENCIES, act_as_audiences=("mypage",),
         ),
     ):  # fmt: skip
-        register_client(session, metadata)
+        register_client(session, replace(metadata, first_party=True))

@@ -27,10 +27,11 @@ from idp.oauth.authorization_request import (
     check_request,
 )
 from idp.oauth.clients import find_client
-from idp.oauth.issuing import audience_facts, client_facts, live_act_as
+from idp.oauth.issuing import audience_facts, client_facts, live_act_as, start_family
 from idp.oauth.journey import Step, Visitor, next_step
-from idp.oauth.models import AuthorizationCode, AuthorizationRequest, Client, SignInPage, TokenFamily
+from idp.oauth.models import AuthorizationCode, AuthorizationRequest, Client, SignInPage
 from idp.oauth.parameters import Parameters, ParametersRefused
+from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import Mint, TokenUnreadable, read_id_token_hint
 from idp.settings import Settings
 
@@ -150,9 +151,8 @@ def _advance(
     session: Session, mint: Mint, stored: AuthorizationRequest, asked: AskedFor, *, browser: Browser
 ) -> Answer:
     client = stored.client
-    step = next_step(
-        asked, _visitor(session, client, browser.sign_in), begun_at=stored.created_at, now=clock.now()
-    )
+    visitor = _visitor(session, mint, client, sign_in=browser.sign_in)
+    step = next_step(asked, visitor, begun_at=stored.created_at, now=clock.now())
     if step is Step.SIGN_IN:
         return SignInFirst(stored.id, SignInPage(client.sign_in_page))
     if not _finish(session, stored):
@@ -180,7 +180,9 @@ def _refuse_login(mint: Mint, asked: AskedFor) -> SendTo:
     )  # fmt: skip
 
 
-def _visitor(session: Session, client: Client, sign_in: BrowserSession | None) -> Visitor | None:
+def _visitor(
+    session: Session, mint: Mint, client: Client, *, sign_in: BrowserSession | None
+) -> Visitor | None:
     if sign_in is None:
         return None
     account = sign_in.account
@@ -188,7 +190,7 @@ def _visitor(session: Session, client: Client, sign_in: BrowserSession | None) -
         fits = is_member_in_good_standing(session, account.id)
     else:
         fits = account.owner is not None
-    return Visitor(str(account.id), sign_in.authenticated_at, fits_client=fits)
+    return Visitor(subject_for(mint.settings, client, account.id), sign_in.authenticated_at, fits_client=fits)
 
 
 def _finish(session: Session, stored: AuthorizationRequest) -> bool:
@@ -240,15 +242,11 @@ def _issue_code(
     scope = asked.scope
     if act_as is not None:  # what the grant allows, not what the client usually asks for
         scope = " ".join(sorted({*act_as.scope.split(), *({"openid"} & set(asked.scope.split()))}))
-    family = TokenFamily(
-        id=credentials.new_id(), client_id=client.client_id,
-        account_id=act_as.grant.owner_id if act_as else sign_in.account_id, session_id=sign_in.id,
-        act_as_session_id=act_as.id if act_as else None, scope=scope,
-        authenticated_at=sign_in.authenticated_at, created_at=now,
-        expires_at=act_as.expires_at if act_as else now + timedelta(seconds=settings.refresh_token_lifetime),
+    family = start_family(
+        session, settings, client_id=client.client_id, session_id=sign_in.id, act_as=act_as,
+        account_id=act_as.grant.owner_id if act_as else sign_in.account_id, scope=frozenset(scope.split()),
+        authenticated_at=sign_in.authenticated_at,
     )  # fmt: skip
-    session.add(family)
-    session.flush()
     code = credentials.mint_secret(SecretKind.AUTHORIZATION_CODE)
     session.add(
         AuthorizationCode(

@@ -17,6 +17,7 @@ from idp.mail.models import Topic
 from idp.mail.outbox import enqueue_delivery
 from idp.oauth.clients import family_client_ids, find_client
 from idp.oauth.keys import KeyRingCache
+from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import Mint, mint_logout_token
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
@@ -36,7 +37,8 @@ def logout_deliverer(database: Database, settings: Settings) -> Callable[[Delive
                 return Delivered()  # nobody to tell: it keeps its token for its remaining minutes
             token = mint_logout_token(
                 Mint(settings, keys.ring(session)), client_id=client.client_id, sid=sid,
-                sub=uuid.UUID(sub) if sub else None, alg=client.id_token_signed_response_alg,
+                sub=subject_for(settings, client, uuid.UUID(sub)) if sub else None,
+                alg=client.id_token_signed_response_alg,
             )  # fmt: skip
             address = client.backchannel_logout_uri
         _post(address, token)

@@ -31,7 +31,8 @@ def _identify_self(session: Session, mint: Mint, claims: AccessClaims) -> Bearer
     standing = standing_of(session, family, settings=mint.settings)
     if standing is None or standing.act_as is not None or claims.audience != mint.settings.issuer:
         return None
-    return BearerIdentity(claims.sub, claims.client_id, claims.scope, claims.sid)
+    account_id = standing.family.account_id
+    return BearerIdentity(account_id, claims.client_id, claims.scope, claims.sid, sub=claims.sub)
 
 
 def _identify_act_as(session: Session, mint: Mint, claims: AccessClaims) -> BearerIdentity | None:
@@ -39,10 +40,10 @@ def _identify_act_as(session: Session, mint: Mint, claims: AccessClaims) -> Bear
         family = session.get(TokenFamily, claims.family_id)
         if standing_of(session, family, settings=mint.settings) is None:
             return None
-    act_as = live_act_as(session, claims.sid, settings=mint.settings)
+    act_as = live_act_as(session, claims.sid, settings=mint.settings) if claims.sid else None
     if act_as is None or act_as.audience != claims.audience:
         return None
     return BearerIdentity(
         act_as.grant.owner_id, claims.client_id, claims.scope & frozenset({*act_as.scope.split(), "openid"}),
-        act_as.id, actor=act_as.member.account_id, grant_id=act_as.grant_id,
+        act_as.id, actor=act_as.member.account_id, grant_id=act_as.grant_id, sub=claims.sub,
     )  # fmt: skip

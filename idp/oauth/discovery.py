@@ -3,7 +3,7 @@
 from typing import Any
 
 from idp.oauth.client_assertion import ALGORITHMS
-from idp.oauth.clients import AUTH_METHODS, GRANT_TYPES
+from idp.oauth.client_metadata import AUTH_METHODS, GRANT_TYPES
 from idp.oauth.keys import SIGNING_ALGORITHMS
 from idp.oauth.scopes import PERMISSIONS, SCOPES
 from idp.settings import Settings

@@ -17,6 +17,7 @@ from idp.delegation.rules import SessionEnd
 from idp.oauth.clients import find_client
 from idp.oauth.models import Client
 from idp.oauth.parameters import Parameters
+from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import Mint, TokenUnreadable, read_id_token_hint
 
 
@@ -75,7 +76,12 @@ def check_logout(
     sid = uuid.UUID(claims["sid"])
     if "act" in claims:
         return LogoutAsked(client, return_to, state, sid, ends_own_session=False)
-    own = sign_in is not None and sign_in.id == sid and str(sign_in.account_id) == claims["sub"]
+    own = (
+        sign_in is not None
+        and client is not None
+        and sign_in.id == sid
+        and subject_for(mint.settings, client, sign_in.account_id) == claims["sub"]
+    )
     return LogoutAsked(client, return_to, state, None, ends_own_session=own)
 
 

@@ -14,6 +14,7 @@ from idp.credentials import SecretKind
 from idp.oauth.issuing import act_claim, live_act_as, standing_of
 from idp.oauth.models import Client, RefreshToken, TokenFamily
 from idp.oauth.server import NO_STORE, ClientNotAuthenticated, EndpointAnswer, ProtocolRequest, ProtocolServer
+from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import AccessClaims, Mint, TokenUnreadable, mint_introspection_token, read_access_token
 
 JWT_ANSWER = "application/token-introspection+jwt"
@@ -62,7 +63,7 @@ def _describe_refresh_token(
         return None
     return {
         "active": True, "client_id": family.client_id, "scope": family.scope, "iss": mint.settings.issuer,
-        "sub": str(family.account_id),
+        "sub": subject_for(mint.settings, family.client, family.account_id),
         "exp": clock.epoch(stored.expires_at), "iat": clock.epoch(stored.created_at),
     }  # fmt: skip
 
@@ -77,7 +78,7 @@ def _describe_access_token(session: Session, mint: Mint, claims: AccessClaims) -
     body = {"active": True, "token_type": "Bearer", **claims.raw}
     if not claims.has_act:
         return body
-    act_as = live_act_as(session, claims.sid, settings=mint.settings)
+    act_as = live_act_as(session, claims.sid, settings=mint.settings) if claims.sid else None
     if act_as is None or act_as.audience != claims.audience:
         return None
     return {**body, **act_claim(act_as).as_claims()}

@@ -16,10 +16,15 @@ from idp.delegation import proxy_logins
 from idp.delegation.authority import NoAuthority, session_authority
 from idp.delegation.models import ActAsSession
 from idp.delegation.rules import AudienceFacts, ClientFacts
-from idp.oauth.clients import REFRESH_TOKEN, TOKEN_EXCHANGE, find_client
+from idp.oauth.client_metadata import REFRESH_TOKEN, TOKEN_EXCHANGE
+from idp.oauth.clients import find_client
 from idp.oauth.models import Client, ClientStatus, RefreshToken, TokenFamily
+from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import ActClaim, Mint, Subject, mint_access_token, mint_id_token
 from idp.settings import Settings
+
+OFFLINE_ACCESS = "offline_access"
+"""OIDC Core §11."""
 
 
 def client_facts(client: Client) -> ClientFacts:
@@ -82,6 +87,25 @@ def live_act_as(session: Session, sid: uuid.UUID, *, settings: Settings) -> ActA
     return None if isinstance(answer, NoAuthority) else act_as
 
 
+def start_family(
+    session: Session, settings: Settings, *, client_id: str, account_id: uuid.UUID, session_id: uuid.UUID,
+    scope: frozenset[str], authenticated_at: datetime, act_as: ActAsSession | None = None,
+    resources: tuple[str, ...] = (), claims: dict[str, Any] | None = None, jkt: str | None = None,
+) -> TokenFamily:  # fmt: skip
+    """Store the beginning of an authorization, from which codes and tokens grow, and return it."""
+    now, offline = clock.now(), OFFLINE_ACCESS in scope and act_as is None
+    life = settings.offline_refresh_lifetime if offline else settings.refresh_token_lifetime
+    family = TokenFamily(
+        id=credentials.new_id(), client_id=client_id, account_id=account_id, session_id=session_id,
+        act_as_session_id=act_as.id if act_as else None, scope=" ".join(sorted(scope)),
+        authenticated_at=authenticated_at, created_at=now, offline=offline, resources=list(resources),
+        claims=claims, jkt=jkt, expires_at=act_as.expires_at if act_as else now + timedelta(seconds=life),
+    )  # fmt: skip
+    session.add(family)
+    session.flush()
+    return family
+
+
 def issue(
     session: Session, mint: Mint, standing: Standing, *, scope: frozenset[str], nonce: str | None
 ) -> dict[str, Any]:
@@ -89,7 +113,8 @@ def issue(
     family, act_as = standing.family, standing.act_as
     act = act_claim(act_as) if act_as else None
     subject = Subject(
-        account_id=family.account_id, client_id=family.client_id, scope=scope,
+        sub=subject_for(mint.settings, family.client, family.account_id),
+        client_id=family.client_id, scope=scope,
         sid=act_as.id if act_as else family.session_id, authenticated_at=family.authenticated_at, act=act,
     )  # fmt: skip
     token, life = mint_access_token(

@@ -26,6 +26,7 @@ class Visitor:
     """Who is signed in in this browser."""
 
     sub: str
+    """As the client knows them."""
     authenticated_at: datetime
     fits_client: bool
     """An owner at an owners' app, a member of an agency at an agencies' app."""

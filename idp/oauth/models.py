@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Text, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from idp.accounts.models import Account, one_of
@@ -24,6 +24,37 @@ class SignInPage(StrEnum):
 
     OWNERS = "owners"
     AGENCIES = "agencies"
+
+
+class ClientProfile(StrEnum):
+    """Which security profile is enforced for a client."""
+
+    BASELINE = "baseline"
+    """RFC 9700: PKCE, exact redirect URIs, rotated refresh tokens."""
+    FAPI2 = "fapi2"
+    """FAPI 2.0 Security Profile: beside that PAR, ``private_key_jwt`` and DPoP."""
+
+
+class ApplicationType(StrEnum):
+    """OIDC Registration §2: what redirect URIs a client may have."""
+
+    WEB = "web"
+    NATIVE = "native"
+
+
+class SubjectType(StrEnum):
+    """OIDC Core §8: whether clients see one ``sub`` of a person or each its own."""
+
+    PUBLIC = "public"
+    PAIRWISE = "pairwise"
+
+
+class DeviceAnswer(StrEnum):
+    """What became of a device's request (RFC 8628 §3.5)."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
 
 
 class KeyState(StrEnum):
@@ -46,6 +77,9 @@ class Client(Base):
     __table_args__ = (
         CheckConstraint(one_of("status", ClientStatus), name="status"),
         CheckConstraint(one_of("sign_in_page", SignInPage), name="sign_in_page"),
+        CheckConstraint(one_of("profile", ClientProfile), name="profile"),
+        CheckConstraint(one_of("application_type", ApplicationType), name="application_type"),
+        CheckConstraint(one_of("subject_type", SubjectType), name="subject_type"),
     )
 
     client_id: Mapped[str] = mapped_column(primary_key=True)
@@ -71,6 +105,41 @@ class Client(Base):
     """Permissions that it understands, the least first."""
     act_as_audiences: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Relying parties that this client may exchange tokens for."""
+
+    profile: Mapped[str] = mapped_column(default=ClientProfile.BASELINE, server_default="baseline")
+    first_party: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """One of the maker's own apps: people are not asked for consent, unless the request says so."""
+    application_type: Mapped[str] = mapped_column(default=ApplicationType.WEB, server_default="web")
+    subject_type: Mapped[str] = mapped_column(default=SubjectType.PUBLIC, server_default="public")
+    sector_identifier_uri: Mapped[str | None]
+    sector: Mapped[str | None]
+    """Host whose clients see the same pairwise ``sub`` (OIDC Core §8.1)."""
+    jwks_uri: Mapped[str | None]
+    require_pushed_authorization_requests: Mapped[bool] = mapped_column(default=False, server_default=false())
+    require_signed_request_object: Mapped[bool] = mapped_column(default=False, server_default=false())
+    request_object_signing_alg: Mapped[str | None]
+    token_endpoint_auth_signing_alg: Mapped[str | None]
+    dpop_bound_access_tokens: Mapped[bool] = mapped_column(default=False, server_default=false())
+    userinfo_signed_response_alg: Mapped[str | None]
+    introspection_signed_response_alg: Mapped[str | None]
+    default_max_age: Mapped[int | None]
+    require_auth_time: Mapped[bool] = mapped_column(default=False, server_default=false())
+    default_acr_values: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    resources: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Resource indicators (RFC 8707) that this client serves as an API; it may introspect their tokens."""
+    allowed_resources: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Resource indicators that this client may ask tokens for."""
+    backchannel_logout_session_required: Mapped[bool] = mapped_column(default=False, server_default=false())
+    logo_uri: Mapped[str | None]
+    policy_uri: Mapped[str | None]
+    tos_uri: Mapped[str | None]
+    contacts: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    software_id: Mapped[str | None]
+    software_version: Mapped[str | None]
+    localized: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
+    """Metadata with a language tag, such as ``client_name#en`` (RFC 7591 §2.2)."""
+    registration_digest: Mapped[str | None]
+    """Digest of the registration access token (RFC 7592 §3), for clients that registered themselves."""
 
     # What Authlib's client authentication asks of a client (authlib.oauth2.rfc6749.ClientMixin).
     def check_client_secret(self, client_secret: str) -> bool:
@@ -130,6 +199,14 @@ class TokenFamily(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    offline: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """``offline_access`` (OIDC Core §11): outlives the sign-in session, never the account or the consent."""
+    resources: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Resource indicators that were granted (RFC 8707 §2); empty means this server's own APIs."""
+    claims: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """The ``claims`` parameter as it was checked (OIDC Core §5.5)."""
+    jkt: Mapped[str | None]
+    """Thumbprint of the DPoP key that the code is bound to (RFC 9449 §10)."""
 
     client: Mapped[Client] = relationship(lazy="joined")
     account: Mapped[Account] = relationship(lazy="joined")
@@ -162,8 +239,104 @@ class RefreshToken(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    jkt: Mapped[str | None]
+    """Thumbprint of a public client's DPoP key, which the token is bound to (RFC 9449 §5)."""
 
     family: Mapped[TokenFamily] = relationship(lazy="joined")
+
+
+class RevokedToken(Base):
+    """A ``jti`` of an access token without a family that was revoked (RFC 7009), until it is over anyway."""
+
+    __tablename__ = "revoked_tokens"
+
+    jti_digest: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UsedProof(Base):
+    """A DPoP proof that was accepted (RFC 9449 §11.1), kept until it would be too old anyway."""
+
+    __tablename__ = "used_proofs"
+
+    proof_digest: Mapped[str] = mapped_column(primary_key=True)
+    """Digest of key thumbprint and ``jti``."""
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class PushedRequest(Base):
+    """A pushed authorization request (RFC 9126): a minute, once, digest only."""
+
+    __tablename__ = "pushed_requests"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"))
+    parameters: Mapped[dict[str, str]] = mapped_column(JSON)
+    jkt: Mapped[str | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+
+
+class ClientConsent(Base):
+    """What a person allowed a client; remembered until the person takes it back under 連携中のアプリ."""
+
+    __tablename__ = "client_consents"
+    __table_args__ = (UniqueConstraint("account_id", "client_id"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"), index=True)
+    scope: Mapped[str]
+    claims: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Names asked for by the ``claims`` parameter beyond what the scopes open."""
+    granted_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    client: Mapped[Client] = relationship(lazy="joined")
+
+
+class DeviceRequest(Base):
+    """A device's request to be let in by a person on another screen (RFC 8628)."""
+
+    __tablename__ = "device_requests"
+    __table_args__ = (CheckConstraint(one_of("answer", DeviceAnswer), name="answer"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    device_code_digest: Mapped[str] = mapped_column(unique=True)
+    user_code_digest: Mapped[str] = mapped_column(unique=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"))
+    scope: Mapped[str]
+    resources: Mapped[list[str]] = mapped_column(JSON, default=list)
+    jkt: Mapped[str | None]
+    address: Mapped[str] = mapped_column(default="")
+    """Network address of the device, shown to the person."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    interval: Mapped[int]
+    """Seconds between two polls; grows by 5 at each slow_down (§3.5)."""
+    polled_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(default=DeviceAnswer.PENDING)
+    answered_at: Mapped[datetime | None]
+    family_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("token_families.id"))
+    used_at: Mapped[datetime | None]
+
+    client: Mapped[Client] = relationship(lazy="joined")
+    family: Mapped[TokenFamily | None] = relationship(lazy="joined")
+
+
+class InitialAccessToken(Base):
+    """An operator's permission to register clients (RFC 7591 §3); digest only."""
+
+    __tablename__ = "initial_access_tokens"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    label: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    uses_left: Mapped[int | None]
+    """None: as many as one likes until it is over."""
+    revoked_at: Mapped[datetime | None]
 
 
 class UsedAssertion(Base):

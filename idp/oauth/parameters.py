@@ -1,7 +1,9 @@
 """Parsing the parameters of a protocol request once, before anything else sees them.
 
 One place only (query or body, never both at the token endpoint), no parameter twice, no NUL, valid UTF-8,
-at most 64 KiB. A parameter without a value counts as omitted (RFC 6749 §3.1, §3.2).
+at most 64 KiB. A parameter without a value counts as omitted (RFC 6749 §3.1, §3.2). Only ``resource``
+(RFC 8707 §2) and ``audience`` (RFC 8693 §2.1) may stand more than once; their values are joined by a space,
+which no URI and no client id contains.
 """
 
 from collections.abc import Mapping
@@ -12,6 +14,7 @@ from werkzeug.wrappers import Request
 
 LARGEST_BODY = 64 * 1024
 MOST_PARAMETERS = 100
+REPEATABLE = ("resource", "audience")
 _FORM = "application/x-www-form-urlencoded"
 
 Parameters = Mapping[str, str]
@@ -68,6 +71,7 @@ def _parse(raw: bytes) -> Parameters:
         )
     except (UnicodeDecodeError, ValueError) as error:
         raise ParametersRefused("the parameters are not valid form encoding in UTF-8") from error
+    pairs = _join_repeatable(pairs)
     names = [name for name, _ in pairs]
     single = {name: value for name, value in pairs if value and names.count(name) == 1}
     if any("\0" in name or "\0" in value for name, value in pairs):
@@ -75,3 +79,9 @@ def _parse(raw: bytes) -> Parameters:
     if len(names) != len(set(names)):
         raise ParametersRefused("a parameter is given more than once (RFC 6749 3.1, 3.2)", single)
     return single
+
+
+def _join_repeatable(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    once = [pair for pair in pairs if pair[0] not in REPEATABLE]
+    joined = [(name, " ".join(value for one, value in pairs if one == name)) for name in REPEATABLE]
+    return once + [(name, values) for name, values in joined if values]

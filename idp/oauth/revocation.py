@@ -38,6 +38,6 @@ def revoke(server: ProtocolServer, request: ProtocolRequest) -> EndpointAnswer:
     if claims.client_id == client.client_id:
         if claims.family_id is not None:
             revoke_family(server.session, claims.family_id, clock.now())
-        if claims.has_act:
+        if claims.has_act and claims.sid is not None:
             proxy_logins.end_session(server.session, claims.sid, reason=SessionEnd.STAFF, tell_app=True)
     return EndpointAnswer(200, None)

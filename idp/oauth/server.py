@@ -20,7 +20,8 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from sqlalchemy.orm import Session
 
 from idp.oauth.client_assertion import find_asserted_client
-from idp.oauth.clients import AUTH_METHODS, find_client
+from idp.oauth.client_metadata import AUTH_METHODS
+from idp.oauth.clients import find_client
 from idp.oauth.models import Client
 from idp.oauth.parameters import Parameters
 from idp.oauth.tokens import Mint

@@ -58,25 +58,31 @@ class ActClaim:
 class Subject:
     """Whom a token is about and how they signed in."""
 
-    account_id: uuid.UUID
+    sub: str
+    """As the client knows them (``subjects.subject_for``); a client that speaks for itself is its own."""
     client_id: str
     scope: frozenset[str]
-    sid: uuid.UUID
-    authenticated_at: datetime
+    sid: uuid.UUID | None
+    authenticated_at: datetime | None
+    """None where nobody signed in: the client speaks for itself."""
     act: ActClaim | None = None
+    jkt: str | None = None
+    """Thumbprint of the DPoP key that the access token is bound to (RFC 9449 §6)."""
 
 
 @dataclass(frozen=True)
 class AccessClaims:
     """A verified access token, before the live check."""
 
-    sub: uuid.UUID
+    sub: str
     client_id: str
     audience: str
     scope: frozenset[str]
-    sid: uuid.UUID
+    sid: uuid.UUID | None
+    """None where the client speaks for itself."""
     family_id: uuid.UUID | None
     has_act: bool
+    jkt: str | None
     expires_at: datetime
     raw: dict[str, Any]
     """All claims, for introspection."""
@@ -96,14 +102,15 @@ def mint_access_token(
     life = max(clock.epoch(end) - clock.epoch(now), 0)
     prefix = f"{family_id.hex}." if family_id else ""
     claims: dict[str, Any] = {
-        "iss": mint.settings.issuer, "sub": str(subject.account_id), "aud": audience,
+        "iss": mint.settings.issuer, "sub": subject.sub, "aud": audience,
         "client_id": subject.client_id, "scope": " ".join(sorted(subject.scope)),
-        "sid": str(subject.sid), "jti": prefix + credentials.mint_jti(),
-        "iat": clock.epoch(now), "exp": clock.epoch(now) + life,
+        "jti": prefix + credentials.mint_jti(), "iat": clock.epoch(now), "exp": clock.epoch(now) + life,
         **_authentication(subject),
     }  # fmt: skip
     if subject.act is not None:
         claims |= subject.act.as_claims()
+    if subject.jkt is not None:
+        claims["cnf"] = {"jkt": subject.jkt}
     return _sign(mint, claims, alg=ACCESS_TOKEN_ALG, typ="at+jwt"), life
 
 
@@ -114,9 +121,9 @@ def mint_id_token(
     """Return an ID token (OIDC Core §2) with ``at_hash`` (§3.1.3.6) and, under act, the banner's names."""
     now = clock.now()
     claims: dict[str, Any] = {
-        "iss": mint.settings.issuer, "sub": str(subject.account_id), "aud": subject.client_id,
+        "iss": mint.settings.issuer, "sub": subject.sub, "aud": subject.client_id,
         "iat": clock.epoch(now), "exp": clock.epoch(now) + mint.settings.id_token_lifetime,
-        "sid": str(subject.sid), "at_hash": left_half_hash(access_token), **_authentication(subject),
+        "at_hash": left_half_hash(access_token), **_authentication(subject),
     }  # fmt: skip
     if nonce is not None:
         claims["nonce"] = nonce
@@ -126,7 +133,7 @@ def mint_id_token(
     return _sign(mint, claims, alg=alg, typ="JWT")
 
 
-def mint_logout_token(mint: Mint, *, client_id: str, sid: uuid.UUID, sub: uuid.UUID | None, alg: str) -> str:
+def mint_logout_token(mint: Mint, *, client_id: str, sid: uuid.UUID, sub: str | None, alg: str) -> str:
     """Return a logout token (OIDC Back-Channel Logout 1.0 §2.4), valid for two minutes."""
     now = clock.epoch(clock.now())
     claims: dict[str, Any] = {
@@ -134,7 +141,7 @@ def mint_logout_token(mint: Mint, *, client_id: str, sid: uuid.UUID, sub: uuid.U
         "jti": credentials.mint_jti(), "sid": str(sid), "events": {_BACKCHANNEL_EVENT: {}},
     }  # fmt: skip
     if sub is not None:
-        claims["sub"] = str(sub)
+        claims["sub"] = sub
     return _sign(mint, claims, alg=alg, typ="logout+jwt")
 
 
@@ -155,9 +162,11 @@ def read_access_token(mint: Mint, token: str) -> AccessClaims:
         family, dot, _ = claims["jti"].partition(".")
         act = claims.get("act")
         result = AccessClaims(
-            sub=uuid.UUID(claims["sub"]), client_id=claims["client_id"], audience=claims["aud"],
-            scope=frozenset(claims["scope"].split()), sid=uuid.UUID(claims["sid"]),
+            sub=claims["sub"], client_id=claims["client_id"], audience=claims["aud"],
+            scope=frozenset(claims["scope"].split()),
+            sid=uuid.UUID(claims["sid"]) if "sid" in claims else None,
             family_id=uuid.UUID(family) if dot else None, has_act=act is not None,
+            jkt=claims["cnf"]["jkt"] if "cnf" in claims else None,
             expires_at=clock.from_epoch(claims["exp"]), raw=claims,
         )  # fmt: skip
     except (KeyError, ValueError, AttributeError, TypeError) as error:
@@ -185,9 +194,11 @@ def left_half_hash(token: str) -> str:
 
 
 def _authentication(subject: Subject) -> dict[str, Any]:
-    return {
-        "auth_time": clock.epoch(subject.authenticated_at), "acr": ACR_PASSWORD, "amr": AMR_PASSWORD,
-    }  # fmt: skip
+    claims: dict[str, Any] = {} if subject.sid is None else {"sid": str(subject.sid)}
+    if subject.authenticated_at is not None:
+        claims |= {"auth_time": clock.epoch(subject.authenticated_at)}
+        claims |= {"acr": ACR_PASSWORD, "amr": AMR_PASSWORD}
+    return claims
 
 
 def _sign(mint: Mint, claims: dict[str, Any], *, alg: str, typ: str) -> str:

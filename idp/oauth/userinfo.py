@@ -11,7 +11,7 @@ from idp.web import BearerIdentity
 
 def userinfo(session: Session, identity: BearerIdentity) -> dict[str, Any]:
     """Return the claims that the token's scopes open; under act, who acts and nothing else of the owner."""
-    claims: dict[str, Any] = {"sub": str(identity.subject)}
+    claims: dict[str, Any] = {"sub": identity.sub}
     if identity.actor is not None:
         return {**claims, "act": {"sub": str(identity.actor)}, "delegation": str(identity.grant_id)}
     account = find_account(session, identity.subject)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, quote_plus, urlencode, urlsplit
 from werkzeug.test import TestResponse
 
 from idp.demo import HANAKO, MemberPart, OwnerPart
-from idp.oauth.clients import TOKEN_EXCHANGE
+from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from tests.accounts.visitor import Visitor
 from tests.clients_of_the_world import MYAPP_SECRET, RADIO_SECRET, SHOP_SECRET
 from tests.oauth.assertions import ASSERTION_TYPE, claims_of, client_assertion

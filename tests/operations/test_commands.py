@@ -62,7 +62,7 @@ def test_a_client_is_registered_once_and_its_secret_is_shown_once(
         ({"grant_types": ["password"]}, "grant_types: not supported"),
         ({"token_endpoint_auth_method": "private_key_jwt"}, "jwks: private_key_jwt needs"),
         ({"act_as_supported": "yes"}, "act_as_supported: must be true or false"),
-        ({"sign_in_page": "strangers"}, "sign_in_page: has a value of the wrong type"),
+        ({"sign_in_page": "strangers"}, "sign_in_page: must be one of owners, agencies"),
     ],
 )
 def test_a_client_that_is_described_wrongly_is_refused_by_the_field(

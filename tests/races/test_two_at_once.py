@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from idp.delegation.models import Grant
 from idp.demo import HANAKO, MINORU, SAKURA
-from idp.oauth.clients import TOKEN_EXCHANGE
+from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from tests.accounts.visitor import Visitor, forms_of
 from tests.delegation.steps import answer, ask, end, state_of
 from tests.oauth.relying_party import ACCESS_TOKEN, GRANT_TOKEN, RelyingParty

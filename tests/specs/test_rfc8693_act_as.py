@@ -141,7 +141,7 @@ def test_an_audience_that_is_not_allowed_is_an_invalid_target(
 
 def test_two_audiences_are_one_too_many(world: World, portal: RelyingParty, staff: Tokens) -> None:
     twice = portal.exchange(staff.access_token, world.grant().id, audience=["mypage", "mypage"])
-    twice.expect_error("invalid_request")
+    twice.expect_error("invalid_target")
 
 
 def test_an_audience_that_was_disabled_is_an_invalid_target(

@@ -27,6 +27,7 @@ from idp.oauth.issuing import act_claim, audience_facts, client_facts, standing_
 from idp.oauth.models import Client, TokenFamily
 from idp.oauth.parameters import Parameters
 from idp.oauth.server import Grant
+from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import Subject, TokenUnreadable, mint_access_token, read_access_token
 
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
@@ -79,8 +80,7 @@ class TokenExchangeGrant(Grant):
     GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
     asked: _Asked
     authority: Authority
-    app_name: str
-    """What the owner knows the audience by."""
+    audience: Client
 
     def check_request(self, client: Client, parameters: Parameters) -> None:
         """Ask delegation; write the refusal down before it is answered."""
@@ -95,8 +95,9 @@ class TokenExchangeGrant(Grant):
         self.asked = asked
         if isinstance(answer, NoAuthority):
             raise self._refused(answer, client)
-        self.authority = answer
-        self.app_name = audience.client_name if audience else ""
+        if audience is None:  # authority_for has refused it already
+            raise oauth_error_for(_R.AUDIENCE_UNKNOWN)
+        self.authority, self.audience = answer, audience
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Issue, leaving the audit row in the same transaction."""
@@ -132,7 +133,7 @@ class TokenExchangeGrant(Grant):
     def _issue_token(self) -> dict[str, Any]:
         mint, session = self.server.mint, self.server.session
         act_as = proxy_logins.start_session(
-            session, self.authority, audience=self.asked.audience, app_name=self.app_name,
+            session, self.authority, audience=self.asked.audience, app_name=self.audience.client_name,
             kind=SessionKind.API, reason=self.asked.reason,
             life=timedelta(seconds=mint.settings.access_token_lifetime),
         )  # fmt: skip
@@ -140,8 +141,9 @@ class TokenExchangeGrant(Grant):
             raise self._refused(act_as, self.client)
         session.refresh(act_as)
         subject = Subject(
-            account_id=act_as.grant.owner_id, client_id=self.client.client_id, scope=self.authority.scope,
-            sid=act_as.id, authenticated_at=act_as.started_at, act=act_claim(act_as),
+            sub=subject_for(mint.settings, self.audience, act_as.grant.owner_id),
+            client_id=self.client.client_id, scope=self.authority.scope, sid=act_as.id,
+            authenticated_at=act_as.started_at, act=act_claim(act_as),
         )  # fmt: skip
         token, life = mint_access_token(
             mint, subject, audience=self.asked.audience, family_id=None, until=act_as.expires_at
@@ -186,9 +188,10 @@ class TokenExchangeGrant(Grant):
         standing = standing_of(session, family, settings=self.server.mint.settings)
         if standing is None or standing.act_as is not None:
             return None
+        family = standing.family
         return ActorClaim(
-            claims.sub,
-            claims.sid,
+            family.account_id,
+            family.session_id,
             claims.client_id,
             token_may_act=ACT_AS in claims.scope and not claims.has_act,
         )
