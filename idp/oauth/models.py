@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, false, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from idp.accounts.models import Account, one_of
@@ -47,14 +47,6 @@ class SubjectType(StrEnum):
 
     PUBLIC = "public"
     PAIRWISE = "pairwise"
-
-
-class DeviceAnswer(StrEnum):
-    """What became of a device's request (RFC 8628 §3.5)."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    DENIED = "denied"
 
 
 class KeyState(StrEnum):
@@ -275,68 +267,6 @@ class PushedRequest(Base):
     jkt: Mapped[str | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
-
-
-class ClientConsent(Base):
-    """What a person allowed a client; remembered until the person takes it back under 連携中のアプリ."""
-
-    __tablename__ = "client_consents"
-    __table_args__ = (UniqueConstraint("account_id", "client_id"),)
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
-    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"), index=True)
-    scope: Mapped[str]
-    claims: Mapped[list[str]] = mapped_column(JSON, default=list)
-    """Names asked for by the ``claims`` parameter beyond what the scopes open."""
-    granted_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
-
-    client: Mapped[Client] = relationship(lazy="joined")
-
-
-class DeviceRequest(Base):
-    """A device's request to be let in by a person on another screen (RFC 8628)."""
-
-    __tablename__ = "device_requests"
-    __table_args__ = (CheckConstraint(one_of("answer", DeviceAnswer), name="answer"),)
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    device_code_digest: Mapped[str] = mapped_column(unique=True)
-    user_code_digest: Mapped[str] = mapped_column(unique=True)
-    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"))
-    scope: Mapped[str]
-    resources: Mapped[list[str]] = mapped_column(JSON, default=list)
-    jkt: Mapped[str | None]
-    address: Mapped[str] = mapped_column(default="")
-    """Network address of the device, shown to the person."""
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime] = mapped_column(index=True)
-    interval: Mapped[int]
-    """Seconds between two polls; grows by 5 at each slow_down (§3.5)."""
-    polled_at: Mapped[datetime | None]
-    answer: Mapped[str] = mapped_column(default=DeviceAnswer.PENDING)
-    answered_at: Mapped[datetime | None]
-    family_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("token_families.id"))
-    used_at: Mapped[datetime | None]
-
-    client: Mapped[Client] = relationship(lazy="joined")
-    family: Mapped[TokenFamily | None] = relationship(lazy="joined")
-
-
-class InitialAccessToken(Base):
-    """An operator's permission to register clients (RFC 7591 §3); digest only."""
-
-    __tablename__ = "initial_access_tokens"
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    digest: Mapped[str] = mapped_column(unique=True)
-    label: Mapped[str]
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    uses_left: Mapped[int | None]
-    """None: as many as one likes until it is over."""
-    revoked_at: Mapped[datetime | None]
 
 
 class UsedAssertion(Base):
