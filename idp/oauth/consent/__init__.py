@@ -1,1 +1,1 @@
-"""What a person allowed an app: asking, remembering, taking back (連携中のアプリ). Not delegation to agencies."""
+"""What a person allowed an app: asking, remembering, taking back. Not delegation to agencies."""
