@@ -1,4 +1,4 @@
-"""Writes the two tables of docs/ that come from the code itself: settings.md and routes.md.
+"""Writes the tables of docs/ that come from the code itself: settings.md, routes.md, specifications.md.
 
 usage: .venv/bin/python -m tools.generate_docs [--check]
 
@@ -26,6 +26,7 @@ from clients.mypage.settings import MyPageSettings
 from clients.relying_party import RelyingPartySettings
 from idp.app import create_app
 from idp.settings import PREFIX, Settings
+from tools import specification_table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 NOTE = "<!-- Written by tools/generate_docs.py from the code. Do not edit: run it again. -->"
@@ -212,7 +213,21 @@ def _page(title: str, introduction: str, tables: Mapping[str, Iterable[str]]) ->
     return "\n".join(lines) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "routes.md": routes_page}
+def specifications_page() -> str:
+    """Return docs/specifications.md: which file obeys which specification, and which test holds it."""
+    return _page(
+        "Specifications",
+        """
+        Code that obeys a specification cites it, and so does its test; this table is read from those
+        citations. Where tests/specs has tests for a specification, only those are listed.
+        """,
+        {"OAuth 2, OpenID Connect, JOSE": specification_table.rows()},
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page, "routes.md": routes_page, "specifications.md": specifications_page,
+}  # fmt: skip
 
 
 def stale_pages() -> list[str]:
