@@ -311,7 +311,10 @@ def key_list() -> None:
 def key_rotate(alg: str) -> None:
     """Let the next key sign and publish a new next one."""
     with unit_of_work(_database()) as session:
-        click.echo(f"{keys.rotate(session, alg)} signs {alg} from now on.")
+        minutes = keys.JWKS_KEPT.seconds // 60
+        click.echo(
+            f"{keys.rotate(session, alg)} signs {alg} as soon as it has been published for {minutes} minutes."
+        )
 
 
 @key.command("withdraw")

@@ -17,7 +17,7 @@ from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
 from idp.oauth.introspection import JWT_ANSWER, introspect
-from idp.oauth.keys import KeyRingCache
+from idp.oauth.keys import JWKS_KEPT, KeyRingCache
 from idp.oauth.parameters import ParametersRefused, load_body_parameters
 from idp.oauth.revocation import revoke
 from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
@@ -75,7 +75,7 @@ def jwks() -> Response:
 
 def _cacheable(body: dict[str, Any]) -> Response:
     response = jsonify(body)
-    response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Cache-Control"] = f"public, max-age={JWKS_KEPT.seconds}"
     return response
 
 

@@ -1,16 +1,20 @@
 """Signing keys (RFC 7517, RFC 7518): kept sealed in the database, rotated next → active → retiring → gone.
 
-A retiring key has lost its private half; it is published until nothing that it signed is shown any more.
-Importing an RSA private key costs about 45 ms, so each process keeps its ring for a few seconds. What a
-stale ring can do is bounded: a new key is published before it signs, and a withdrawn key is refused as
-soon as the ring is read again.
+A retiring key is published until nothing that it signed is shown any more. A new key signs once it has been
+published for as long as anybody may keep our JWK Set (OIDC Core §10.1.1); until then its predecessor goes on,
+and only then loses its private half. So rotations may follow each other as fast as they like: nobody, neither
+a relying party nor another process of ours, meets a signature by a key that it cannot know.
+
+Importing an RSA private key costs about 45 ms, so each process keeps its ring for a few seconds. What a stale
+ring can do is bounded: a withdrawn key is refused as soon as the ring is read again.
 """
 
 import json
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc.jwk import ECKey, JWKRegistry, Key, KeyParameters, KeySet, RSAKey
@@ -25,6 +29,8 @@ from idp.oauth.models import KeyState, SigningKey
 
 SIGNING_ALGORITHMS = ("RS256", "ES256")
 RING_SECONDS = 5.0
+JWKS_KEPT = timedelta(minutes=5)
+"""So long anybody may keep the JWK Set before asking again (Cache-Control: max-age)."""
 RETIRING_KEPT = timedelta(days=2)
 """Longer than any sign-in session: so long an ID token is sent back when somebody signs out."""
 _PUBLISHED = (KeyState.NEXT, KeyState.ACTIVE, KeyState.RETIRING)
@@ -78,14 +84,26 @@ def load_ring(session: Session) -> KeyRing:
     rows = session.scalars(
         select(SigningKey).where(SigningKey.state.in_(_PUBLISHED)).order_by(SigningKey.created_at)
     ).all()
-    sealer = sealer_of(session)
+    sealer, now = sealer_of(session), clock.now()
     signing = {
-        row.alg: _import(json.loads(sealer.unseal(row.private_jwk)))
-        for row in rows
-        if row.state == KeyState.ACTIVE and row.private_jwk
+        alg: _import(json.loads(sealer.unseal(signer.private_jwk or "")))
+        for alg in {row.alg for row in rows}
+        if (signer := _signer(rows, alg, now)) is not None
     }
     jwks = {"keys": [row.public_jwk for row in rows]}
     return KeyRing(signing, KeySet([_import(row.public_jwk) for row in rows]), jwks)
+
+
+def _signer(rows: Sequence[SigningKey], alg: str, now: datetime) -> SigningKey | None:
+    """Return the newest key that has been published for long enough, or else the oldest that can sign."""
+    able = [row for row in rows if row.alg == alg and row.private_jwk and row.activated_at is not None]
+    able.sort(key=_activation)
+    known = [row for row in able if row.created_at <= now - JWKS_KEPT]
+    return known[-1] if known else next(iter(able), None)
+
+
+def _activation(row: SigningKey) -> datetime:
+    return row.activated_at or row.created_at
 
 
 def _import(jwk: dict[str, Any]) -> Key:
@@ -103,12 +121,17 @@ def ensure_keys(session: Session) -> None:
 
 
 def rotate(session: Session, alg: str) -> str:
-    """Let the next key sign, retire the active one, publish a new next one; return the kid that signs now."""
+    """Let the next key sign, retire the active one, publish a new next one; return the kid that is active.
+
+    It signs at once or, if it is younger than ``JWKS_KEPT``, from then on.
+    """
     now = clock.now()
+    # Whoever rotates at the same moment waits here, and then rotates what this rotation has made.
+    session.execute(select(SigningKey.kid).where(SigningKey.alg == alg).with_for_update()).all()
     session.execute(
         update(SigningKey)
         .where(SigningKey.alg == alg, SigningKey.state == KeyState.ACTIVE)
-        .values(state=KeyState.RETIRING, retired_at=now, private_jwk=None)
+        .values(state=KeyState.RETIRING, retired_at=now)
     )
     upcoming = session.scalars(
         select(SigningKey).where(SigningKey.alg == alg, SigningKey.state == KeyState.NEXT)
@@ -120,16 +143,34 @@ def rotate(session: Session, alg: str) -> str:
         kid = upcoming.kid
     _make_key(session, alg, KeyState.NEXT)
     session.flush()
+    _erase_past(session, alg)
     record_event(session, Event.KEY_ROTATED, kid=kid, alg=alg)
     return kid
 
 
+def _erase_past(session: Session, alg: str) -> None:
+    """Erase the private half of every retiring key that will not sign any more."""
+    rows = session.scalars(
+        select(SigningKey)
+        .where(SigningKey.alg == alg, SigningKey.state.in_(_PUBLISHED))
+        .execution_options(populate_existing=True)
+    ).all()
+    signer = _signer(rows, alg, clock.now())
+    for row in rows:
+        is_past = signer is not None and _activation(row) < _activation(signer)
+        if row.state == KeyState.RETIRING and is_past:
+            row.private_jwk = None
+    session.flush()
+
+
 def forget_retired(session: Session) -> int:
     """Take retiring keys out of the JWK Set once no ID token of theirs can come back as a hint."""
+    for alg in SIGNING_ALGORITHMS:
+        _erase_past(session, alg)
     gone = session.execute(
         update(SigningKey)
         .where(SigningKey.state == KeyState.RETIRING, SigningKey.retired_at < clock.now() - RETIRING_KEPT)
-        .values(state=KeyState.GONE)
+        .values(state=KeyState.GONE, private_jwk=None)
         .returning(SigningKey.kid)
     )
     return len(gone.all())

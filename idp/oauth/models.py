@@ -55,9 +55,9 @@ class KeyState(StrEnum):
     NEXT = "next"
     """Published, so that everybody knows it before it signs."""
     ACTIVE = "active"
-    """Signs."""
+    """Signs, once it has been published for long enough."""
     RETIRING = "retiring"
-    """Signs nothing more; what it signed is still accepted."""
+    """Signs nothing more once its successor does; what it signed is still accepted."""
     GONE = "gone"
     """Neither published nor accepted."""
 

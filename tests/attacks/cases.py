@@ -81,6 +81,13 @@ CASES = {
     "TK-041": "a token that outlives its authorization",
     "TK-044": "a code without its verifier",
     "TK-046": "an ID token for somebody else",
+    "KM-001": "keys rotated under load",
+    "KM-002": "a compromised key",
+    "KM-004": "a key set that tells too much",
+    "KM-006": "a rotation that dies, or meets another",
+    "KM-007": "a key in a copy of anything",
+    "KM-009": "a client that changes its key",
+    "KM-010": "a stolen database",
 }
 
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from idp import credentials
 from idp.db import Base, Database, UtcDateTime
 from idp.demo import ClientSecrets, MemberPart, OwnerPart, move_clients
-from idp.oauth.clients import AUTHORIZATION_CODE, REFRESH_TOKEN, ClientMetadata, register_client
+from idp.oauth.client_metadata import AUTHORIZATION_CODE, REFRESH_TOKEN, ClientMetadata
+from idp.oauth.clients import register_client
 from idp.settings import Settings
 from tests.accounts.visitor import Visitor
 from tests.attacks.wire import Wire
@@ -23,7 +24,7 @@ from tests.world import Template, World
 
 MYPAGE_URL, PORTAL_URL = "https://mypage.example.test", "https://portal-a.example.test"
 EVIL_SECRET = "ock_secret-of-the-evil-one"
-EXEMPT = {"audit_events", "sign_in_failures", "authorization_requests", "used_assertions"}
+EXEMPT = {"audit_events", "sign_in_failures", "authorization_requests", "used_assertions", "used_proofs"}
 """Tables that grow by being attacked: what happened, how often, what was asked, which proofs were seen."""
 _VISITS = "last_seen_at"
 

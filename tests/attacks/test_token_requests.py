@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from idp.demo import HANAKO
-from idp.oauth.clients import TOKEN_EXCHANGE
+from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from tests.attacks.cases import case, row
 from tests.attacks.stage import Stage
 from tests.oauth.relying_party import ACCESS_TOKEN, FORM, GRANT_TOKEN, VERIFIER, RelyingParty

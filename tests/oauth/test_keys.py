@@ -130,3 +130,35 @@ def test_a_retired_key_is_forgotten_when_nothing_of_it_can_come_back(world: Worl
             world.write(keys.forget_retired)
         world.restart()
         assert (old in published(world)) is known
+
+
+def ring_of(world: World) -> keys.KeyRing:
+    return world.read(keys.load_ring)
+
+
+def test_a_key_signs_only_when_everybody_can_know_it(world: World) -> None:
+    """OIDC Core §10.1.1: when rotations follow each other at once, the key that is known goes on signing."""
+    now, first = clock.now(), key_in_state(world, KeyState.NEXT, alg="RS256")
+    assert world.write(lambda session: keys.rotate(session, "RS256")) == first
+    assert str(ring_of(world).signer("RS256").kid) == first
+    later = [world.write(lambda session: keys.rotate(session, "RS256")) for _ in range(3)]
+    ring = ring_of(world)
+    assert str(ring.signer("RS256").kid) == first
+    assert {*later, first} <= {key["kid"] for key in ring.jwks["keys"]}
+    with time_machine.travel(now + keys.JWKS_KEPT - timedelta(seconds=1), tick=False):
+        assert str(ring_of(world).signer("RS256").kid) == first
+    with time_machine.travel(clock.now() + keys.JWKS_KEPT, tick=False):
+        assert str(ring_of(world).signer("RS256").kid) == later[-1]
+        world.write(keys.forget_retired)
+        kept = world.read(
+            lambda session: session.scalars(select(SigningKey).where(SigningKey.alg == "RS256")).all()
+        )
+        assert {key.kid for key in kept if key.private_jwk and key.state != KeyState.NEXT} == {later[-1]}
+
+
+def test_a_compromised_key_signs_nothing_however_young_its_successor_is(world: World) -> None:
+    first = world.write(lambda session: keys.rotate(session, "ES256"))
+    second = world.write(lambda session: keys.rotate(session, "ES256"))
+    assert str(ring_of(world).signer("ES256").kid) == first
+    assert world.write(lambda session: keys.withdraw(session, first))
+    assert str(ring_of(world).signer("ES256").kid) == second
