@@ -1,0 +1,130 @@
+"""Keys of clients (RFC 7517): reading what they registered, and verifying what they signed.
+
+Only registered keys count; a ``jwk``, ``jku`` or ``x5u`` in a header is never looked at (RFC 8725 §3.10).
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import JWKRegistry, Key
+
+from idp.oauth.models import Client, ClientProfile
+from idp.settings import Settings
+
+FAPI2 = ("PS256", "ES256", "EdDSA")
+"""FAPI 2.0 Security Profile §5.4: what a client of that profile may sign with."""
+LONGEST_TOKEN = 64 * 1024
+MOST_KEYS = 20
+SMALLEST_RSA_BITS = 2048
+"""RFC 7518 §3.3."""
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_FITTING = {"RSA": ("RS256", "PS256"), "EC": ("ES256",), "OKP": ("EdDSA",)}
+_CURVES = {"EC": "P-256", "OKP": "Ed25519"}
+_UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+class ClientSignatureInvalid(Exception):
+    """A text is not signed by this client with an algorithm that it may use."""
+
+
+class KeyUnusable(Exception):
+    """A JWK cannot be used to verify signatures; the message says why, in fixed words."""
+
+
+def decode_by_client(
+    client: Client, token: str, *, algorithms: Sequence[str], settings: Settings
+) -> jwt.Token:
+    """Return a JWT that the client signed with a registered key and one of these algorithms.
+
+    Without ``kid`` each fitting key is tried, because OIDC Core §10.1 asks for one only where it is needed.
+
+    :raises ClientSignatureInvalid: it did not.
+    """
+    header = _read_header(token)
+    alg, kid = header.get("alg"), header.get("kid")
+    if client.profile == ClientProfile.FAPI2:
+        algorithms = [one for one in algorithms if one in FAPI2]
+    if not isinstance(alg, str) or alg not in algorithms or not (kid is None or isinstance(kid, str)):
+        raise ClientSignatureInvalid
+    for jwk in _registered_keys(client, kid, settings):
+        if fits(jwk, alg=alg, kid=kid):
+            try:
+                return jwt.decode(token, import_public(jwk), algorithms=[alg])
+            except (*_UNREADABLE, KeyUnusable):
+                continue
+    raise ClientSignatureInvalid
+
+
+def _read_header(token: str) -> dict[str, Any]:
+    """Read the header to know which key to try; nothing of it is believed yet."""
+    if len(token) > LONGEST_TOKEN or token.count(".") != 2:
+        raise ClientSignatureInvalid
+    part = token.partition(".")[0]
+    try:
+        header = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError) as error:
+        raise ClientSignatureInvalid from error
+    if not isinstance(header, dict):
+        raise ClientSignatureInvalid
+    return header
+
+
+def _registered_keys(client: Client, kid: str | None, settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield the client's keys."""
+    keys = (client.jwks or {}).get("keys")
+    yield from (key for key in keys or () if isinstance(key, dict))
+
+
+def fits(jwk: dict[str, Any], *, alg: str, kid: str | None) -> bool:
+    """Tell whether a key is meant for this algorithm and goes by this name (RFC 7517 §4)."""
+    kty = jwk.get("kty")
+    return (
+        isinstance(kty, str)
+        and alg in _FITTING.get(kty, ())
+        and jwk.get("alg", alg) == alg
+        and jwk.get("use", "sig") == "sig"
+        and (kid is None or jwk.get("kid", kid) == kid)
+    )
+
+
+def import_public(jwk: dict[str, Any]) -> Key:
+    """Return a public key for verifying signatures.
+
+    :raises KeyUnusable: it is private, weak, of a kind that is not used here, or not a key at all.
+    """
+    kty = jwk.get("kty")
+    if _PRIVATE & set(jwk):
+        raise KeyUnusable("holds a private or secret key; register its public half alone")
+    if not isinstance(kty, str) or kty not in _FITTING:
+        raise KeyUnusable("kty must be RSA, EC or OKP")
+    if kty in _CURVES and jwk.get("crv") != _CURVES[kty]:
+        raise KeyUnusable(f"crv must be {_CURVES[kty]}")
+    if not isinstance(jwk.get("kid", ""), str):
+        raise KeyUnusable("kid must be a text")
+    if kty == "RSA" and not SMALLEST_RSA_BITS <= _bits(jwk.get("n")) <= 4 * SMALLEST_RSA_BITS:
+        raise KeyUnusable(f"an RSA key must have {SMALLEST_RSA_BITS} to {4 * SMALLEST_RSA_BITS} bits")
+    # Only the key itself is read: parameters about it, such as use or x5c, say nothing that is needed here.
+    core: dict[str, Any] = {
+        name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e", "kid") if name in jwk
+    }
+    try:
+        key = JWKRegistry.import_key(core)
+        key.as_dict(private=False)
+    except Exception as error:  # cryptography and joserfc raise many kinds for a malformed key
+        raise KeyUnusable("is not a valid public key") from error
+    return key
+
+
+def _bits(modulus: object) -> int:
+    """Return the length of a base64url number."""
+    if not isinstance(modulus, str):
+        return 0
+    try:
+        raw = base64.urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))
+    except ValueError:
+        return 0
+    return int.from_bytes(raw).bit_length()
