@@ -16,7 +16,7 @@ from idp.accounts.models import BrowserSession, MailLink, SignInFailure
 from idp.db import Database
 from idp.delegation.models import ActAsSession, ActAsTicket
 from idp.oauth import keys
-from idp.oauth.models import AuthorizationCode, AuthorizationRequest, RefreshToken, TokenFamily
+from idp.oauth.models import AuthorizationCode, AuthorizationRequest, RefreshToken, TokenFamily, UsedProof
 from idp.unit_of_work import unit_of_work
 
 BATCH = 1000
@@ -48,6 +48,7 @@ def _steps() -> Iterator[Step]:
     yield _empty_drafts
     yield lambda session: _delete(session, MailLink.digest, MailLink.expires_at < clock.now() - LINKS_KEPT)
     yield lambda session: _delete(session, SignInFailure.id, SignInFailure.at < clock.now() - FAILURES_KEPT)
+    yield lambda session: _delete(session, UsedProof.proof_digest, UsedProof.expires_at < clock.now())
     for key, ends in (
         (AuthorizationRequest.id, AuthorizationRequest.expires_at),
         (AuthorizationCode.digest, AuthorizationCode.expires_at),

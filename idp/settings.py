@@ -127,6 +127,8 @@ class Settings(BaseSettings):
     """Life of the code that a device shows (RFC 8628)."""
     device_poll_interval: int = 5
     """A device may ask so often whether it was let in."""
+    dpop_nonce_required: bool = True
+    """A DPoP proof must carry a nonce of this server (RFC 9449 §8), so that none can be made in advance."""
     act_as_ticket_lifetime: int = 60
     """Life of the ticket that carries a proxy login into a browser."""
     act_as_session_lifetime: int = 1800
