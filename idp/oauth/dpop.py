@@ -16,17 +16,16 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from joserfc import jws
-from joserfc.errors import JoseError, UnsupportedAlgorithmError
+from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.db import insert_once
+from idp.oauth.algorithms import DPOP_PROOF, signatures
 from idp.oauth.models import UsedProof
 from idp.settings import Settings
 
-ALGORITHMS = ("ES256", "PS256", "EdDSA")
-"""For every client what FAPI 2.0 Security Profile §5.4 allows: asymmetric, and no PKCS #1 v1.5."""
 TOLERANCE = 60
 """Seconds that a client's clock may be wrong, and that a proof without a nonce is good for."""
 NONCE_WINDOW = 120
@@ -63,21 +62,8 @@ class Proof:
     usable_until: datetime
 
 
-class _ProofRegistry(jws.JWSRegistry):
-    """The algorithms of proofs, and headers with room for an RSA key and members that nobody knows."""
-
-    max_header_length = 4096
-
-    def __init__(self) -> None:
-        super().__init__(algorithms=ALGORITHMS, strict_check_header=False)
-
-    def get_alg(self, name: str) -> Any:
-        if name not in ALGORITHMS:
-            raise UnsupportedAlgorithmError
-        return self.algorithms[name]
-
-
-_REGISTRY = _ProofRegistry()
+_REGISTRY = signatures(DPOP_PROOF)
+_REGISTRY.strict_check_header = False  # RFC 7515 §4: members that are not understood are ignored
 
 
 def check_proof(
@@ -156,8 +142,8 @@ def _verified(proof: str) -> tuple[dict[str, Any], Key]:
         raise _invalid("the proof must be a signed JWT in compact form") from error
     if header.get("typ") != "dpop+jwt":
         raise _invalid("typ must be dpop+jwt")
-    if header.get("alg") not in ALGORITHMS:
-        raise _invalid("alg must be one of " + " ".join(ALGORITHMS))
+    if header.get("alg") not in DPOP_PROOF:
+        raise _invalid("alg must be one of " + " ".join(DPOP_PROOF))
     key = _public_key(header.get("jwk"))
     try:
         is_signed = jws.validate_compact(parsed, key, registry=_REGISTRY)
