@@ -27,6 +27,7 @@ class Message(StrEnum):
     ALREADY_REGISTERED = "already_registered"
     PASSWORD_LINK = "password_link"  # noqa: S105 - a mail, not a password
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the same
+    SIGNED_OUT_OF_APP = "signed_out_of_app"
     DELEGATION_REQUESTED = "delegation_requested"
     DELEGATION_APPROVED = "delegation_approved"
     DELEGATION_DENIED = "delegation_denied"
@@ -145,6 +146,16 @@ def password_link(session: Session, *, email: str, name: str, token: str, expire
 def password_changed(session: Session, *, email: str, name: str, at: datetime) -> None:
     """Tell a member that their password was changed, and what to do if it was not them."""
     enqueue_mail(session, Message.PASSWORD_CHANGED, to=Recipient(email, name), data={"at": at})
+
+
+def signed_out_of_app(session: Session, *, email: str, name: str, app_name: str, at: datetime) -> None:
+    """Tell a person that what an app had to stay signed in was used twice, so that it is signed out."""
+    enqueue_mail(
+        session,
+        Message.SIGNED_OUT_OF_APP,
+        to=Recipient(email, name),
+        data={"app_name": app_name, "at": at},
+    )
 
 
 def delegation_requested(

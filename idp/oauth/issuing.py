@@ -159,10 +159,12 @@ def mint_refresh_token(session: Session, family: TokenFamily) -> str:
     return secret
 
 
-def revoke_family(session: Session, family_id: uuid.UUID, now: datetime) -> None:
-    """Revoke everything that grew out of one authorization."""
-    session.execute(
+def revoke_family(session: Session, family_id: uuid.UUID, now: datetime) -> bool:
+    """Revoke everything that grew out of one authorization; return whether this call did it."""
+    revoked = session.execute(
         update(TokenFamily)
         .where(TokenFamily.id == family_id, TokenFamily.revoked_at.is_(None))
         .values(revoked_at=now)
-    )
+        .returning(TokenFamily.id)
+    ).first()
+    return revoked is not None

@@ -68,6 +68,7 @@ CASES = {
     "TK-022": "another method than POST",
     "TK-024": "grant types that are not served",
     "TK-025": "a grant type of another client",
+    "TK-026": "a refresh token used again",
     "TK-027": "a refresh token used many times at once",
     "TK-028": "a refresh that asks for more",
     "TK-029": "a refresh token of another client",

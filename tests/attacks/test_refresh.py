@@ -1,4 +1,4 @@
-"""TK-027 to TK-032: a refresh token is for one client and one use, and ends with what allowed it."""
+"""TK-026 to TK-032: a refresh token is for one client and one use, and ends with what allowed it."""
 
 import json
 import uuid
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from idp import credentials
 from idp.accounts.models import BrowserSession
 from idp.demo import HANAKO
-from idp.oauth.models import ClientStatus, RefreshToken, TokenFamily
+from idp.oauth.models import Client, ClientStatus, RefreshToken, TokenFamily
 from tests.attacks import events
 from tests.attacks.cases import case
 from tests.attacks.stage import Stage
@@ -32,6 +32,46 @@ def stored(token: str | None) -> object:
     return RefreshToken.digest == credentials.digest(token or "")
 
 
+@case("TK-026")
+@pytest.mark.parametrize("client_id", ["mypage", "spa"])
+def test_a_second_use_ends_the_family_and_the_person_is_told_once(
+    stage: Stage, parties: dict[str, RelyingParty], casting: Casting, client_id: str
+) -> None:
+    party, person = parties[client_id], casting.owner()
+    browser = stage.browser(person)
+    first, bystander = party.sign_in(browser=browser), party.sign_in(browser=browser)
+    second = party.refresh(first.refresh_token).tokens()
+    third = party.refresh(second.refresh_token).tokens()
+    assert stage.api("GET", "/oauth/userinfo", first.access_token).status_code == 200
+    for token in (first, second, third):
+        party.refresh(token.refresh_token).expect_error("invalid_grant")
+    with stage.unchanged():
+        for token in (first, third, second):
+            party.refresh(token.refresh_token).expect_error("invalid_grant")
+            assert stage.api("GET", "/oauth/userinfo", token.access_token).status_code == 401
+            if client_id == "mypage":
+                for one in (token.access_token, token.refresh_token):
+                    assert party.introspect(one).response.get_json() == {"active": False}
+    told = [letter for letter in stage.letters() if letter.to == person.email]
+    assert [letter.name for letter in told] == ["signed_out_of_app"]
+    assert told[0].data["app_name"] in {"マイページ", "アプリ"}
+    recorded = [event for event in stage.events() if event.event == "token.reused"]
+    assert recorded[-1].data["account"] == str(stage.account(person).id)
+    party.refresh(bystander.refresh_token).tokens()
+
+
+@case("TK-026")
+def test_a_used_token_of_a_family_that_is_over_tells_nobody(
+    stage: Stage, mypage: RelyingParty, casting: Casting
+) -> None:
+    person = casting.owner()
+    first = mypage.sign_in(browser=stage.browser(person))
+    second = mypage.refresh(first.refresh_token).tokens()
+    assert mypage.revoke(second.refresh_token).response.status_code == 200
+    with stage.unchanged():
+        mypage.refresh(first.refresh_token).expect_error("invalid_grant")
+
+
 @case("TK-027")
 @pytest.mark.parametrize("client_id", ["mypage", "spa"])
 def test_of_fifty_refreshes_at_once_one_counts_and_is_taken_back(
@@ -40,6 +80,7 @@ def test_of_fifty_refreshes_at_once_one_counts_and_is_taken_back(
     party = parties[client_id]
     tokens = party.sign_in(browser=stage.at_home(HANAKO))
     asked: dict[str, object] = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
+    known = len(stage.letters())
     answers = stage.arena.at_once([to_token_endpoint(party, asked) for _ in range(MANY)])
     told = Counter((one.status, json.loads(one.body).get("error")) for one in answers)
     assert told == {(200, None): 1, (400, "invalid_grant"): MANY - 1}
@@ -56,6 +97,11 @@ def test_of_fifty_refreshes_at_once_one_counts_and_is_taken_back(
         ).all()
     )
     assert len(family) == 2, "more than one successor was made"
+    app = stage.read(lambda session: session.get_one(Client, client_id)).client_name
+    told = [
+        letter.data["app_name"] for letter in stage.letters()[known:] if letter.name == "signed_out_of_app"
+    ]
+    assert told == [app]
 
 
 @case("TK-028")

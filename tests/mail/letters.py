@@ -62,6 +62,9 @@ EVERY_MAIL: dict[Message, Enqueue] = {
     Message.PASSWORD_CHANGED: lambda s: messages.password_changed(
         s, email=OWNER.email, name=OWNER.name, at=clock.now()
     ),
+    Message.SIGNED_OUT_OF_APP: lambda s: messages.signed_out_of_app(
+        s, email=OWNER.email, name=OWNER.name, app_name="マイページ", at=clock.now()
+    ),
     Message.DELEGATION_REQUESTED: lambda s: messages.delegation_requested(
         s, agency_email=AGENCY.email, agency_name=AGENCY.name, owner=OWNER, products=PRODUCTS
     ),

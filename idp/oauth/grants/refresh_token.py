@@ -10,6 +10,7 @@ from idp.accounts.sessions.service import touch
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
+from idp.mail import messages
 from idp.oauth.issuing import issue, revoke_family, standing_of
 from idp.oauth.models import Client, RefreshToken
 from idp.oauth.parameters import Parameters
@@ -62,8 +63,13 @@ class RefreshTokenGrant(Grant):
         return 200, issue(session, self.server.mint, standing, scope=self.scope, nonce=None), []
 
     def _revoke_reused(self, token: RefreshToken) -> None:
-        session, family = self.server.session, token.family
-        revoke_family(session, family.id, clock.now())
+        """One of the two who have the token is a thief, and nobody can tell which: both are out."""
+        session, family, now = self.server.session, token.family, clock.now()
+        if revoke_family(session, family.id, now) and family.account.email is not None:
+            messages.signed_out_of_app(
+                session, email=family.account.email, name=family.account.name,
+                app_name=family.client.client_name, at=now,
+            )  # fmt: skip
         record_event(
             session, Event.TOKEN_REUSED, client_id=family.client_id, session_id=family.session_id,
             account=str(family.account_id),
