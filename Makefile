@@ -23,6 +23,7 @@ large: ## the demo with an agency of 50,000 owners
 test: ## every check and every test, the browser's journeys included
 	@tools/bootstrap.sh dev
 	@tools/bootstrap.sh browser
+	@tools/bootstrap.sh foreign
 	@tools/test.sh $(PYTEST_ARGS)
 
 check: ## style, types, import layers, templates and house rules

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Makes what a target needs, once, and says in plain English what to do when it cannot.
 #
-# usage: tools/bootstrap.sh runtime | dev | browser
+# usage: tools/bootstrap.sh runtime | dev | browser | foreign
 #   runtime   .venv with the packages that the demo needs
 #   dev       .venv with those and the tools of `make test` and `make check`
 #   browser   Chromium and Japanese fonts from Debian, for the tests in a real browser
+#   foreign   Node.js with two OpenID Connect clients, and Apache with mod_auth_openidc, which sign in at the server
 #
 # A finished .venv carries a stamp with the digest of its lock file and of its place. The stamp is written last and
 # removed first, so an interrupted installation is never taken for a finished one, and a second run costs nothing.
@@ -188,8 +189,35 @@ prepare_browser() {
   [ "${#missing[@]}" = 0 ] || install_debian_packages "The tests use a real browser" "${missing[@]}"
 }
 
+# --- clients that others wrote --------------------------------------------------------------------------------------
+
+node_folder=tests/foreign/node
+apache_module=/usr/lib/apache2/modules/mod_auth_openidc.so
+
+prepare_foreign() {
+  local missing=()
+  command -v node >/dev/null || missing+=(nodejs)
+  command -v npm >/dev/null || missing+=(npm)
+  [ -x /usr/sbin/apache2 ] || missing+=(apache2)
+  [ -f "$apache_module" ] || missing+=(libapache2-mod-auth-openidc)
+  [ "${#missing[@]}" = 0 ] || install_debian_packages "The tests sign in with clients that others wrote" "${missing[@]}"
+  local stamp=$node_folder/node_modules/.complete lock=$node_folder/package-lock.json
+  [ "$(cat "$stamp" 2>/dev/null)" != "$(sha256sum "$lock")" ] || return 0
+  say "Installing the packages of $lock ..."
+  log=$(mktemp)
+  if ! npm ci --prefix "$node_folder" --ignore-scripts --no-audit --no-fund >"$log" 2>&1 </dev/null; then
+    refuse_full_disk
+    grep -iE '^npm (ERR!|error)' "$log" | head -n 5 >&2 || tail -n 5 "$log" >&2
+    stop "npm could not install the packages of $lock." \
+      "Check the network (or name your registry: npm config set registry ...), then run make again."
+  fi
+  rm -f "$log"
+  sha256sum "$lock" >"$stamp"
+}
+
 case "${1:-}" in
   runtime | dev) prepare_venv "$1" ;;
   browser) prepare_browser ;;
-  *) stop "usage: tools/bootstrap.sh runtime | dev | browser" ;;
+  foreign) prepare_foreign ;;
+  *) stop "usage: tools/bootstrap.sh runtime | dev | browser | foreign" ;;
 esac

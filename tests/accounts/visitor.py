@@ -57,8 +57,13 @@ class _Reader(HTMLParser):
 
 def forms_of(page: TestResponse) -> list[PostForm]:
     """Return the POST forms of a page in their order; the language switch is the last one."""
+    return read_forms(page.text)
+
+
+def read_forms(html: str) -> list[PostForm]:
+    """Return the POST forms of a page that came in another way."""
     reader = _Reader()
-    reader.feed(page.text)
+    reader.feed(html)
     return reader.forms
 
 

@@ -1,0 +1,53 @@
+"""Node.js: openid-client and oauth4webapi, which certify themselves against the specifications."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from idp.demo import HANAKO, PASSWORD
+from tests.foreign.club import ServedClub
+from tests.house.tree import ROOT
+
+pytestmark = pytest.mark.xdist_group("foreign clients")
+NODE = ROOT / "tests/foreign/node"
+APPLICATION = "http://localhost:4711"
+
+
+def register(club: ServedClub, client_id: str, **deviation: Any) -> dict[str, Any]:
+    """Register a client as most applications are, and return what its program must know."""
+    metadata = {
+        "client_id": client_id, "client_name": "よその会社のアプリ",
+        "token_endpoint_auth_method": "client_secret_basic", "redirect_uris": [f"{APPLICATION}/callback"],
+        "post_logout_redirect_uris": [f"{APPLICATION}/left"], "scope": "openid profile email",
+        "grant_types": ["authorization_code", "refresh_token"],
+    } | deviation  # fmt: skip
+    secret = club.register(metadata)
+    return {
+        "issuer": club.issuer, "client_id": client_id, "secret": secret, "scope": metadata["scope"],
+        "redirect_uri": metadata["redirect_uris"][0],
+        "post_logout_redirect_uri": metadata["post_logout_redirect_uris"][0],
+        "person": {"email": HANAKO.email, "password": PASSWORD}, "name": HANAKO.name,
+    }  # fmt: skip
+
+
+def run(program: str, scenario: str, task: Mapping[str, Any]) -> None:
+    """Let a program of Node.js play a scenario; it checks what it gets, and says what was wrong."""
+    ended = subprocess.run(
+        ["node", f"{program}.mjs", scenario],  # noqa: S607 - the one that is installed
+        cwd=NODE, env={**os.environ, "TASK": json.dumps(task)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_openid_client_signs_in_refreshes_and_signs_out(club: ServedClub) -> None:
+    run("openid_client", "code_flow", register(club, "node-code-flow"))
+
+
+@pytest.mark.parametrize("scenario", ["public_client", "api_verifies_access_token"])
+def test_oauth4webapi_signs_in_without_a_secret(club: ServedClub, scenario: str) -> None:
+    task = register(club, f"node-{scenario}", token_endpoint_auth_method="none")
+    run("oauth4webapi", scenario, task)
