@@ -1,24 +1,28 @@
 # Needs only git, make and Python 3.11 on Debian; every target fetches the rest of what it uses.
 # PYTHON=/path/to/python names another interpreter; PYTEST_ARGS="-k name" narrows `make test`.
+# DB=postgres runs the demo on PostgreSQL, DB=sqlite (or nothing) on SQLite; each keeps its own data.
+DB ?= sqlite
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-reset large test check fmt lock catalog gallery
 MAKEFLAGS += --no-print-directory
+DEMO_LOCK = $(if $(filter postgres,$(DB)),postgres,runtime)
+DEMO_OPTIONS = --database $(DB)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: ## run the whole club on this machine: http://localhost:8000, 8001 and 8002
-	@tools/bootstrap.sh runtime
-	@exec .venv/bin/python -m idp demo run
+demo: ## run the whole club on this machine: http://localhost:8000, 8001 and 8002 (DB=postgres)
+	@tools/bootstrap.sh $(DEMO_LOCK)
+	@exec .venv/bin/python -m idp demo run $(DEMO_OPTIONS)
 
 demo-reset: ## forget what was done in the demo and start from its first day
 	@tools/bootstrap.sh runtime
 	@exec .venv/bin/python -m idp demo reset
 
-large: ## the demo with an agency of 50,000 owners
-	@tools/bootstrap.sh runtime
-	@exec .venv/bin/python -m idp demo run --large
+large: ## the demo with an agency of 50,000 owners (DB=postgres)
+	@tools/bootstrap.sh $(DEMO_LOCK)
+	@exec .venv/bin/python -m idp demo run --large $(DEMO_OPTIONS)
 
 test: ## every check and every test, the browser's journeys included
 	@tools/bootstrap.sh dev

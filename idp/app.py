@@ -17,7 +17,7 @@ from idp.accounts.sessions.access import current_person, init_login
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.blueprints import BLUEPRINTS as DELEGATION_BLUEPRINTS
-from idp.failures import API, answer_failure, init_errors
+from idp.failures import API, answer_failure, answer_trouble, init_errors
 from idp.forwarded import BehindProxies
 from idp.log import init_request_log
 from idp.mail.preview import PREVIEW
@@ -63,8 +63,11 @@ class Application(Flask):
         return super().handle_user_exception(e)
 
     def handle_exception(self, e: Exception) -> Response:
-        """Roll back, then answer 500."""
+        """Roll back, then answer: what was not stored in the end arrives here."""
         unit_of_work.discard()
+        answer = answer_trouble(e)
+        if answer is not None:
+            return self.finalize_request(answer, from_error_handler=True)
         return super().handle_exception(e)
 
 

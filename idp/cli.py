@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from idp import clock
@@ -18,6 +18,7 @@ from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.passing_time import let_time_pass
 from idp.demo import OWNERS, PASSWORD, UNCLAIMED, load_large
+from idp.demo_postgres import PostgresCannotStart
 from idp.demo_processes import (
     DemoCannotStart,
     DemoFolder,
@@ -25,13 +26,14 @@ from idp.demo_processes import (
     Processes,
     check_ports,
     open_database,
+    open_folder,
     prepare_data,
 )
 from idp.housekeeping import sweep
 from idp.lingering import Lingering
 from idp.log import configure_logging
 from idp.mail.models import Topic
-from idp.mail.worker import Job, run_worker, stop_on_signals
+from idp.mail.worker import THREADS, Job, run_worker, stop_on_signals
 from idp.migrations import runner
 from idp.oauth import keys
 from idp.oauth.backchannel_logout import logout_deliverer, session_end_deliverer
@@ -49,16 +51,19 @@ def main() -> None:
     """Run the command; what goes wrong becomes one sentence and exit status 1, not a traceback."""
     try:
         cli(standalone_mode=True)
-    except (SettingsRefused, DemoCannotStart) as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
-    except OperationalError as error:
-        click.echo(
-            f"The database cannot be used: {error.orig}. "
-            "Is IDP_DATABASE_URL right, and did you run `idp db upgrade`?",
-            err=True,
+    except (SettingsRefused, DemoCannotStart, PostgresCannotStart) as error:
+        told = str(error)
+    except ArgumentError:
+        told = (
+            "IDP_DATABASE_URL must be like sqlite:///idp.sqlite3 or postgresql://user:password@host/database."
         )
-        sys.exit(1)
+    except (OperationalError, ProgrammingError) as error:  # not reached, or without our tables
+        told = (
+            f"The database cannot be used: {str(error.orig).strip()}. "
+            "Is IDP_DATABASE_URL right, and did you run `idp db upgrade`?"
+        )
+    click.echo(told, err=True)
+    sys.exit(1)
 
 
 @click.group()
@@ -70,13 +75,15 @@ def _settings() -> Settings:
     return Settings.from_environment()
 
 
-def _database() -> Database:
+def _database(*, threads: int = 1) -> Database:
     settings = _settings()
-    return Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
+    engine = make_engine(settings.database_url, threads=threads)
+    click.get_current_context().call_on_close(engine.dispose)
+    return Database(engine, Sealer(settings.encryption_key))
 
 
-def _migrated_database() -> Database:
-    database = _database()
+def _migrated_database(*, threads: int) -> Database:
+    database = _database(threads=threads)
     if not runner.is_up_to_date(database.engine):
         raise click.ClickException("The database is not up to date. Run `idp db upgrade` first.")
     database.engine.dispose()  # no connection may be shared with the processes that are forked from here
@@ -95,7 +102,7 @@ def serve(bind: str, workers: int, threads: int) -> None:
     from idp.app import create_app
 
     message.MAX_REQUEST_LINE = LONGEST_REQUEST_LINE
-    settings, database = _settings(), _migrated_database()
+    settings, database = _settings(), _migrated_database(threads=threads)
     configure_logging(as_json=not settings.is_development)
     app = create_app(settings, database)
     shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat must not wait for a disk
@@ -121,7 +128,7 @@ def serve(bind: str, workers: int, threads: int) -> None:
 @cli.command()
 def worker() -> None:
     """Deliver mails and logout calls, and let requests lapse and terms end, until stopped."""
-    settings, database = _settings(), _migrated_database()
+    settings, database = _settings(), _migrated_database(threads=THREADS)
     configure_logging(as_json=not settings.is_development)
     deliverers = {
         Topic.BACKCHANNEL_LOGOUT: logout_deliverer(database, settings),
@@ -159,20 +166,33 @@ _data = click.option("--data", default="demo-data", show_default=True, type=clic
                      help="Folder for databases, secrets and logs.")  # fmt: skip
 
 
+_database_kind = click.option("--database", default="sqlite", show_default=True,
+                              type=click.Choice(["sqlite", "postgres"]),
+                              help="What the server keeps its data in; each kind keeps its own.")  # fmt: skip
+
+
 @demo.command("run")
 @_data
+@_database_kind
 @click.option("--port", default=8000, show_default=True, help="Port of the authorization server.")
 @click.option("--mypage-port", default=8001, show_default=True, help="Port of マイページ.")
 @click.option("--portal-port", default=8002, show_default=True, help="Port of the agencies' portal.")
 @click.option("--large", is_flag=True, help="Add an agency with 50,000 owners.")
-def demo_run(data: Path, port: int, mypage_port: int, portal_port: int, *, large: bool) -> None:
+def demo_run(
+    data: Path, database: str, port: int, mypage_port: int, portal_port: int, *, large: bool
+) -> None:
     """Start everything; Ctrl-C ends everything; the data stays."""
-    folder, ports = DemoFolder(data), Ports(port, mypage_port, portal_port)
+    ports = Ports(port, mypage_port, portal_port)
     check_ports(ports)
-    folder.prepare()
-    prepare_data(folder, ports)
-    if large:
-        _load_large(folder, ports)
+    with open_folder(data, on_postgres=database == "postgres") as folder:
+        prepare_data(folder, ports)
+        if large:
+            _load_large(folder, ports)
+        _run_until_stopped(folder, ports, large=large)
+    click.echo("\nThe demo has ended; its data stays. `make demo` goes on, `make demo-reset` starts afresh.")
+
+
+def _run_until_stopped(folder: DemoFolder, ports: Ports, *, large: bool) -> None:
     processes, stop = Processes(folder, ports), stop_on_signals()
     try:
         processes.start()
@@ -184,19 +204,18 @@ def demo_run(data: Path, port: int, mypage_port: int, portal_port: int, *, large
             )
     finally:
         processes.stop()
-    click.echo("\nThe demo has ended; its data stays. `make demo` goes on, `make demo-reset` starts afresh.")
 
 
 @demo.command("load")
 @_data
+@_database_kind
 @click.option("--large", is_flag=True, help="Add an agency with 50,000 owners.")
-def demo_load(data: Path, *, large: bool) -> None:
+def demo_load(data: Path, database: str, *, large: bool) -> None:
     """Only make the databases and the cast."""
-    folder, ports = DemoFolder(data), Ports()
-    folder.prepare()
-    prepare_data(folder, ports)
-    if large:
-        _load_large(folder, ports)
+    with open_folder(data, on_postgres=database == "postgres") as folder:
+        prepare_data(folder, Ports())
+        if large:
+            _load_large(folder, Ports())
 
 
 @demo.command("reset")
@@ -209,9 +228,11 @@ def demo_reset(data: Path) -> None:
 
 
 def _load_large(folder: DemoFolder, ports: Ports) -> None:
-    with unit_of_work(open_database(folder.settings(ports))) as session:
+    database = open_database(folder.settings(ports))
+    with unit_of_work(database) as session:
         if find_open_agency(session, "info@ppa-partners.example") is None:
             load_large(session, _progress)
+    database.engine.dispose()
 
 
 def _progress(batches: Iterable[int]) -> Iterable[int]:

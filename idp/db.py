@@ -3,14 +3,31 @@
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, String, Uuid, create_engine, event, inspect
+from sqlalchemy import (
+    URL,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    String,
+    Uuid,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from idp import credentials
 from idp.credentials import Sealer
 
 _NAMES = {
@@ -20,6 +37,17 @@ _NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+SortedText = String().with_variant(String(collation="C"), "postgresql")
+"""Text that is put in order: by its characters' numbers as on SQLite, whatever language the server speaks."""
+_POSTGRES_SETTINGS = {
+    "timezone": "UTC",
+    "statement_timeout": "15s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""No statement, and nobody who forgot a transaction, may keep the others waiting without end."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -51,19 +79,41 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime(), uuid.UUID: Uuid(), str: String()}  # noqa: RUF012
 
 
-def make_engine(url: str) -> Engine:
-    """Return an engine; SQLite gets WAL, foreign keys and a patient lock.
+def database_url(given: str) -> URL:
+    """Return what SQLAlchemy needs to know; ``postgresql://`` is enough, whatever driver we use.
+
+    :raises sqlalchemy.exc.ArgumentError: it is no URL of a database.
+    """
+    url = make_url(given)
+    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgresql", "postgres"} else url
+
+
+def make_engine(url: str, *, threads: int = 4) -> Engine:
+    """Return an engine for a process in which so many threads use the database.
 
     A unit of work that will write says so with the execution option ``writes``: SQLite then takes its
     write lock at BEGIN. A transaction that reads first and upgrades later is refused at once by SQLite
-    when another one wrote in between, however long the busy timeout is.
+    when another one wrote in between, however long the busy timeout is. PostgreSQL has many writers: what
+    is decided on a row is decided while it is locked (docs/decisions/0013).
     """
+    parsed = database_url(url)
     # Parameters hold digests and personal data: a database error must not print them into the log.
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
-    if engine.dialect.name == "sqlite":
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    return engine
+        return engine
+    own = " ".join(f"-c {name}={value}" for name, value in _POSTGRES_SETTINGS.items())
+    theirs = parsed.query.get("options", "")
+    return create_engine(
+        parsed, hide_parameters=True, isolation_level="READ COMMITTED",
+        # A thread holds the connection of its request and, for a moment, one more to look somebody up.
+        pool_size=threads, max_overflow=threads + 2, pool_timeout=5, pool_pre_ping=True, pool_recycle=1800,
+        connect_args={
+            "connect_timeout": 5, "application_name": "idp",
+            "options": " ".join([own, *([theirs] if isinstance(theirs, str) else theirs)]).strip(),
+        },
+    )  # fmt: skip
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -88,6 +138,51 @@ def insert_once(session: Session, model: type[Base], values: dict[str, Any]) -> 
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = insert(model).values(values).on_conflict_do_nothing().returning(*inspect(model).primary_key)
     return session.execute(statement).first() is not None
+
+
+class Trouble(StrEnum):
+    """What a database error means for whoever asked; anything else is a mistake of ours."""
+
+    BUSY = "busy"
+    """Nothing was stored, and the same request may succeed in a moment."""
+    TAKEN = "taken"
+    """Somebody else was quicker with something that there can be only one of."""
+    UNSTORABLE = "unstorable"
+    """A text or number that the database cannot hold, such as one with a NUL."""
+
+
+def trouble_of(error: Exception) -> Trouble | None:
+    """Tell what went wrong, so that no answer of ours to a request is a 500."""
+    if isinstance(error, PoolTimeout):
+        return Trouble.BUSY
+    if not isinstance(error, DBAPIError):
+        return None
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if error.connection_invalidated or state.startswith(_BUSY) or "database is locked" in str(error.orig):
+        return Trouble.BUSY
+    if isinstance(error, IntegrityError) and (state == "23505" or "UNIQUE constraint" in str(error.orig)):
+        return Trouble.TAKEN
+    return Trouble.UNSTORABLE if isinstance(error, DataError) else None
+
+
+_BUSY = ("08", "40", "53", "55P03", "57014", "57P")
+"""SQLSTATEs: connection lost, deadlock, no room, waited too long for a lock or an answer, shutting down."""
+
+
+def is_storable(given: str) -> bool:
+    """Tell whether a text can be in the database at all: PostgreSQL takes no NUL and no half character."""
+    return "\0" not in given and not any("\ud800" <= character <= "\udfff" for character in given)
+
+
+def lock_named(session: Session, name: str) -> None:
+    """Hold what this name stands for until the transaction ends, for a decision on rows that may not exist.
+
+    A count of failures, for example: two that count at the same moment must count each other. On SQLite
+    nobody else writes while a writing unit of work lasts, so that there is nothing to do.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        key = int(credentials.digest(f"lock:{name}")[:15], 16)
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +25,7 @@ from idp import credentials
 from idp.credentials import Sealer, SecretKind
 from idp.db import Database, make_engine
 from idp.demo import ClientSecrets, load_cast, move_clients
+from idp.demo_postgres import PostgresServer
 from idp.migrations import runner
 from idp.oauth.clients import find_client
 from idp.oauth.keys import new_client_key
@@ -55,6 +57,8 @@ class DemoFolder:
     """Where the demo keeps databases, secrets and logs."""
 
     path: Path
+    postgres: PostgresServer | None = field(default=None, kw_only=True)
+    """Runs while the demo does, if that is what the server's database is to be on."""
 
     def prepare(self) -> None:
         """Make the folder.
@@ -81,7 +85,9 @@ class DemoFolder:
         return file.read_text(encoding="utf-8")
 
     def database_url(self, name: str) -> str:
-        """Return the SQLAlchemy URL of one of the databases."""
+        """Return the URL of one of the databases; the relying parties have SQLite files in any case."""
+        if self.postgres is not None and name == "idp":
+            return self.postgres.url(name)
         return f"sqlite:///{self.path.resolve() / name}.sqlite3"
 
     def settings(self, ports: Ports) -> Settings:
@@ -127,6 +133,27 @@ class DemoFolder:
         return ClientSecrets(environment["mypage"]["MYPAGE_CLIENT_SECRET"], public)
 
 
+@contextmanager
+def open_folder(path: Path, *, on_postgres: bool = False) -> Iterator[DemoFolder]:
+    """Make the folder, and let its PostgreSQL server run meanwhile if there is to be one.
+
+    :raises DemoCannotStart: the folder cannot be written.
+    :raises PostgresCannotStart: there is no server on this machine, or it does not come up.
+    """
+    folder = DemoFolder(path)
+    folder.prepare()
+    if not on_postgres:
+        yield folder
+        return
+    server = PostgresServer(path / "postgres", path / "logs" / "postgres.log")
+    try:
+        server.start()
+        server.create_database("idp")
+        yield DemoFolder(path, postgres=server)
+    finally:
+        server.stop()
+
+
 def open_database(settings: Settings) -> Database:
     """Return the database that the settings name."""
     return Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
@@ -138,11 +165,10 @@ def prepare_data(folder: DemoFolder, ports: Ports) -> bool:
     database = open_database(settings)
     runner.upgrade(database.engine)
     with unit_of_work(database) as session:
-        if find_client(session, "mypage") is not None:
-            move_clients(session, settings, folder.client_secrets(ports))
-            return False
-        load_cast(session, settings, folder.client_secrets(ports))
-    return True
+        is_new = find_client(session, "mypage") is None
+        (load_cast if is_new else move_clients)(session, settings, folder.client_secrets(ports))
+    database.engine.dispose()
+    return is_new
 
 
 def check_ports(ports: Ports) -> None:
@@ -204,6 +230,8 @@ class Processes:
             for name, process in self.running.items():
                 if process.poll() is not None:
                     return name
+            if self.folder.postgres is not None and not self.folder.postgres.is_running:
+                return "postgres"
         return None
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 Each carries the id of its request and nothing of what went wrong; that is in the log, under the same id.
 """
 
+import logging
 from http import HTTPStatus
 
 from flask import Flask, g, jsonify, make_response, redirect, render_template, request
@@ -12,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from idp.accounts.rules import AgencyNotActive, NotSignedIn
 from idp.accounts.sessions.access import OWNER_SIGN_IN, sign_in_address
+from idp.db import Trouble, trouble_of
 from idp.errors import Refusal
 from idp.web import ScopeMissing, TokenMissing, bearer_challenge, problem, request_id
 
@@ -20,6 +22,11 @@ PROTOCOL = ("/oauth/", "/.well-known/oauth-authorization-server", "/.well-known/
 BROWSERS = ("/oauth/authorize", "/oauth/end-session")
 """Endpoints of the protocol that people's browsers visit."""
 _PAGES = {400, 403, 404, 405, 409, 410, 413, 429, 500, 503}
+_TROUBLES = {
+    Trouble.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Trouble.TAKEN: HTTPStatus.CONFLICT,
+    Trouble.UNSTORABLE: HTTPStatus.BAD_REQUEST,
+}
 _DESCRIPTIONS = {
     400: "the request cannot be read",
     404: "there is no such endpoint",
@@ -42,10 +49,25 @@ def init_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
+        if (answer := answer_trouble(error)) is not None:
+            return answer
         app.logger.error("request failed id=%s", request_id(), exc_info=error)
         # Whatever failed, perhaps the database, must not be asked again for the page that says so.
         g.is_failing = True
         return answer_failure(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def answer_trouble(error: Exception) -> Response | None:
+    """Return the answer to what the database refused for a reason that is not a mistake of ours."""
+    trouble = trouble_of(error)
+    if trouble is None:
+        return None
+    logging.getLogger(__name__).warning("request not stored: %s id=%s", trouble, request_id())
+    g.is_failing = trouble is Trouble.BUSY
+    answer = answer_failure(_TROUBLES[trouble])
+    if trouble is Trouble.BUSY:
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def answer_failure(status: HTTPStatus) -> Response:

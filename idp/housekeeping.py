@@ -16,7 +16,14 @@ from idp.accounts.models import BrowserSession, MailLink, SignInFailure
 from idp.db import Database
 from idp.delegation.models import ActAsSession, ActAsTicket
 from idp.oauth import keys
-from idp.oauth.models import AuthorizationCode, AuthorizationRequest, RefreshToken, TokenFamily, UsedProof
+from idp.oauth.models import (
+    AuthorizationCode,
+    AuthorizationRequest,
+    RefreshToken,
+    TokenFamily,
+    UsedAssertion,
+    UsedProof,
+)
 from idp.unit_of_work import unit_of_work
 
 BATCH = 1000
@@ -56,6 +63,7 @@ def _steps() -> Iterator[Step]:
         (ActAsTicket.digest, ActAsTicket.expires_at),
     ):
         yield lambda session, key=key, ends=ends: _delete(session, key, ends < clock.now() - PROTOCOL_KEPT)  # type: ignore[misc]
+    yield _forget_assertions
     yield _delete_families
     yield _delete_sign_ins
     yield keys.forget_retired
@@ -66,11 +74,23 @@ def _empty_drafts(session: Session) -> int:
     chosen = select(MailLink.digest).where(MailLink.draft.is_not(None), MailLink.expires_at < clock.now())
     emptied = session.execute(
         update(MailLink)
-        .where(MailLink.digest.in_(chosen.limit(BATCH)))
+        .where(MailLink.digest.in_(chosen.limit(BATCH).with_for_update(skip_locked=True)))
         .values(draft=None)
         .returning(MailLink.digest)
     )
     return len(emptied.all())
+
+
+def _forget_assertions(session: Session) -> int:
+    """Forget client assertions that are over: nobody would believe them a second time anyway."""
+    over = UsedAssertion.expires_at < clock.now()
+    chosen = select(UsedAssertion.jti_digest).where(over).limit(BATCH).with_for_update(skip_locked=True)
+    gone = session.execute(
+        delete(UsedAssertion).where(UsedAssertion.jti_digest.in_(chosen), over)
+        .returning(UsedAssertion.jti_digest),
+        execution_options={"synchronize_session": False},
+    )  # fmt: skip
+    return len(gone.all())
 
 
 def _delete_families(session: Session) -> int:
@@ -93,7 +113,7 @@ def _delete_sign_ins(session: Session) -> int:
 
 
 def _delete(session: Session, key: InstrumentedAttribute[object], *over: ColumnElement[bool]) -> int:
-    chosen = select(key).where(*over).limit(BATCH)
+    chosen = select(key).where(*over).limit(BATCH).with_for_update(skip_locked=True)
     gone = session.execute(
         delete(key.class_).where(key.in_(chosen)).returning(key),
         execution_options={"synchronize_session": False},

@@ -33,7 +33,9 @@ from idp.unit_of_work import unit_of_work
 
 def _database() -> Database:
     settings = Settings.from_environment()
-    return Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
+    engine = make_engine(settings.database_url, threads=1)
+    click.get_current_context().call_on_close(engine.dispose)
+    return Database(engine, Sealer(settings.encryption_key))
 
 
 @click.group()

@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     agency_portal_url: str = "http://localhost:8002"
     """Public address of the agencies' portal."""
     database_url: str = "sqlite:///idp.sqlite3"
-    """SQLAlchemy URL of the database."""
+    """The database: `sqlite:///idp.sqlite3`, or `postgresql://user:password@host/name` (PostgreSQL 14 or
+    newer), with libpq's parameters behind a `?`, such as `sslmode=verify-full`."""
     secret_key: str = DEVELOPMENT_SECRET
     """Signs the browser cookie. At least 32 characters outside development."""
     encryption_key: str = DEVELOPMENT_SECRET

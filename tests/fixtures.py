@@ -1,17 +1,96 @@
 """Fixtures that any test can ask for: the club, and the relying parties that speak to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from idp.db import make_engine
+from idp.migrations import runner
+from tests.databases import POSTGRES, SQLITE, Databases
 from tests.oauth.relying_party import RelyingParty, parties_of
 from tests.world import Template, World, make_template
 
+ON_BOTH = frozenset({"delegation", "mail", "oauth", "operations", "races", "specs", "test_database"})
+"""Folders whose tests run on SQLite and on PostgreSQL unless ``--database`` names one."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", choices=(SQLITE, POSTGRES, "each"), default="each",
+        help="run tests that use the server's database on this one; by default on SQLite, and those of "
+        f"{', '.join(sorted(ON_BOTH))} on PostgreSQL too",
+    )  # fmt: skip
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test for each kind of database, unless it says itself which it is about."""
+    if "database_kind" not in metafunc.fixturenames:
+        return
+    if any("database_kind" in str(mark.args[:1]) for mark in metafunc.definition.iter_markers("parametrize")):
+        return
+    chosen = metafunc.config.getoption("--database")
+    is_for_both = metafunc.definition.path.parent.name in ON_BOTH or metafunc.definition.path.stem in ON_BOTH
+    kinds = [chosen] if chosen != "each" else [SQLITE, POSTGRES] if is_for_both else [SQLITE]
+    if kinds != [SQLITE]:
+        metafunc.parametrize("database_kind", kinds, scope="session")
+
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return make_template(tmp_path_factory.mktemp("template"))
+def database_kind() -> str:
+    """Whether the server's database is ``sqlite`` or ``postgres``; a test may parametrize it."""
+    return SQLITE
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    databases = Databases(tmp_path_factory.mktemp("postgres"))
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(scope="session")
+def empty_databases(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Migrate an empty database once for each kind."""
+    made: dict[str, str] = {}
+
+    def empty_of(kind: str) -> str:
+        if kind not in made:
+            made[kind] = databases.create(kind, tmp_path_factory.mktemp("empty"))
+            engine = make_engine(made[kind])
+            runner.upgrade(engine)
+            engine.dispose()
+        return made[kind]
+
+    return empty_of
+
+
+@pytest.fixture
+def database_url(
+    databases: Databases, empty_databases: Callable[[str], str], database_kind: str, tmp_path: Path
+) -> Iterator[str]:
+    """A database of the test's own that has the tables and nothing in them."""
+    url = databases.copy(empty_databases(database_kind), tmp_path)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def templates(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Template]:
+    """Make the club once for each kind of database."""
+    made: dict[str, Template] = {}
+
+    def template_of(kind: str) -> Template:
+        if kind not in made:
+            made[kind] = make_template(databases, kind, tmp_path_factory.mktemp("template"))
+        return made[kind]
+
+    return template_of
+
+
+@pytest.fixture(scope="session")
+def template(templates: Callable[[str], Template], database_kind: str) -> Template:
+    return templates(database_kind)
 
 
 @pytest.fixture

@@ -1,13 +1,22 @@
 """What SQLite and PostgreSQL do alike."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from idp import clock
-from idp.db import insert_once
-from idp.oauth.models import UsedAssertion
+from idp.db import Database, insert_once, make_engine
+from idp.demo import HANAKO
+from idp.migrations import runner
+from idp.oauth.models import RefreshToken, SigningKey, UsedAssertion
+from tests.databases import Databases, on_postgres
+from tests.oauth.relying_party import RelyingParty
 from tests.world import World
 
 
@@ -27,3 +36,55 @@ def test_a_row_that_breaks_another_rule_is_an_error_and_not_taken_for_one_that_e
     row = {"client_id": "shop", "jti_digest": "one"}
     with pytest.raises(IntegrityError):
         world.write(lambda session: insert_once(session, UsedAssertion, row))
+
+
+@on_postgres
+def test_a_lock_that_is_not_had_in_time_is_told_as_busy_and_nothing_is_stored(
+    world: World, mypage: RelyingParty
+) -> None:
+    token = mypage.sign_in().refresh_token
+    impatient = make_engine(f"{world.settings.database_url}&options=-c lock_timeout=200ms")
+    with world.database.open_session(writes=True) as somebody:
+        somebody.execute(update(RefreshToken).values(expires_at=clock.now()))
+        world.database = Database(impatient, world.database.sealer)
+        answer = mypage.refresh(token).response
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.get_json()["error"] == "temporarily_unavailable"
+        somebody.rollback()
+    assert mypage.refresh(token).response.status_code == 200
+
+
+def test_a_text_that_no_database_can_hold_is_the_senders_mistake(world: World) -> None:
+    answer = world.browser().client.get("/oauth/authorize?client_id=%00", base_url=world.settings.issuer)
+    assert answer.status_code == 400
+    page = world.browser(HANAKO).client.get("/oauth/authorize?client_id=mypage&scope=%00&state=%00")
+    assert page.status_code == 400
+
+
+def test_machines_that_migrate_at_once_wait_for_each_other(databases: Databases, tmp_path: Path) -> None:
+    url = databases.create("postgres", tmp_path)
+    upgrades = [
+        subprocess.Popen(
+            [sys.executable, "-m", "idp", "db", "upgrade"], env={**os.environ, "IDP_DATABASE_URL": url}
+        )
+        for _ in range(3)
+    ]
+    assert [upgrade.wait(60) for upgrade in upgrades] == [0, 0, 0]
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        query = select(SigningKey.alg, SigningKey.state, func.count()).group_by(
+            SigningKey.alg, SigningKey.state
+        )
+        assert sorted(tuple(row) for row in connection.execute(query)) == [
+            ("ES256", "active", 1), ("ES256", "next", 1), ("RS256", "active", 1), ("RS256", "next", 1),
+        ]  # fmt: skip
+    engine.dispose()
+
+
+def test_a_migrated_database_is_what_the_models_say(database_url: str) -> None:
+    engine = make_engine(database_url)
+    assert runner.differences(engine) == []
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_outbox_due")
+    assert runner.differences(engine) != []
+    engine.dispose()

@@ -4,7 +4,6 @@ The club is made once and copied for each test, so that every test may change wh
 """
 
 import json
-import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +48,7 @@ from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 from tests.accounts.visitor import Visitor
 from tests.clients_of_the_world import register_more_clients
+from tests.databases import Databases
 
 MANAGER, APPROVER = MIRAI.members
 LOGIN_ONLY = MemberPart("ogawa@mirai-denko.example", "小川 進", "オガワ ススム", MemberRole.PROXY_LOGIN)
@@ -76,21 +76,22 @@ class Letter:
 class Template:
     """The club as it is before each test."""
 
-    file: Path
+    databases: Databases
+    database_url: str
     portal_key: dict[str, Any]
     mypage_secret: str
     rival_key: dict[str, Any]
     app: Flask
 
 
-def make_template(folder: Path) -> Template:
+def make_template(databases: Databases, kind: str, folder: Path) -> Template:
     """Make the club that each test gets a copy of."""
-    file = folder / "template.sqlite3"
-    settings = Settings(database_url=f"sqlite:///{file}")
+    settings = Settings(database_url=databases.create(kind, folder))
     database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
     template = Template(
-        file, new_client_key(), "ock_secret-of-mypage", new_client_key(), create_app(settings, database)
-    )
+        databases, settings.database_url, new_client_key(), "ock_secret-of-mypage", new_client_key(),
+        create_app(settings, database),
+    )  # fmt: skip
     runner.upgrade(database.engine)
     with unit_of_work(database) as session:
         public = {name: value for name, value in template.portal_key.items() if name != "d"}
@@ -172,9 +173,7 @@ class World:
     @classmethod
     def copied(cls, template: Template, folder: Path) -> "World":
         """Return a new club that is like the template."""
-        file = folder / "club.sqlite3"
-        shutil.copyfile(template.file, file)
-        settings = Settings(database_url=f"sqlite:///{file}")
+        settings = Settings(database_url=template.databases.copy(template.database_url, folder))
         database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
         return cls(database, settings, template=template)
 
@@ -270,5 +269,6 @@ class World:
         return credentials.digest(repr(rows))
 
     def close(self) -> None:
-        """Let go of the database file."""
+        """Let go of the database."""
         self.database.engine.dispose()
+        self.template.databases.drop(self.settings.database_url)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes what a target needs, once, and says in plain English what to do when it cannot.
 #
-# usage: tools/bootstrap.sh runtime | dev | browser | foreign
+# usage: tools/bootstrap.sh runtime | postgres | dev | browser | foreign
 #   runtime   .venv with the packages that the demo needs
-#   dev       .venv with those and the tools of `make test` and `make check`
+#   postgres  .venv with those and a PostgreSQL server, for `make demo DB=postgres`
+#   dev       .venv with all of it and the tools of `make test` and `make check`
 #   browser   Chromium and Japanese fonts from Debian, for the tests in a real browser
 #   foreign   Node.js with two OpenID Connect clients, and Apache with mod_auth_openidc, which sign in at the server
 #
@@ -156,14 +157,15 @@ explain_pip_failure() { # lock file
 
 prepare_venv() { # lock name
   is_complete "$1" && return
+  [ "$1" != postgres ] || ! is_complete dev || return 0 # the tools include the server
   [ -w . ] ||
     stop "This folder cannot be written to: $PWD" "Clone the project into a folder of your own, then run make there."
   # Two targets started at once would install over each other; the second waits, then finds the work done.
   exec 9<.
   flock 9
   is_complete "$1" && return
-  if [ "$1" = dev ] && is_complete runtime; then
-    # The tools are resolved against the runtime's lock, so they only add to what is there.
+  if [ "$1" != runtime ] && is_complete runtime; then
+    # The other locks are resolved against the runtime's, so they only add to what is there.
     rm -f .venv/complete-*
   else
     # A link would have its target emptied, which may be somebody else's.
@@ -216,8 +218,8 @@ prepare_foreign() {
 }
 
 case "${1:-}" in
-  runtime | dev) prepare_venv "$1" ;;
+  runtime | postgres | dev) prepare_venv "$1" ;;
   browser) prepare_browser ;;
   foreign) prepare_foreign ;;
-  *) stop "usage: tools/bootstrap.sh runtime | dev | browser | foreign" ;;
+  *) stop "usage: tools/bootstrap.sh runtime | postgres | dev | browser | foreign" ;;
 esac

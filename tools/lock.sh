@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml into the two lock files, with hashes and without the name of any package index.
+# Resolves pyproject.toml into the lock files, with hashes and without the name of any package index.
 #
 # usage: tools/lock.sh [--upgrade]
-# dev.txt is resolved against runtime.txt, so a machine that installs it has exactly what production has, plus tools.
+# postgres.txt and dev.txt are resolved against runtime.txt, so a machine that installs one has exactly what
+# production has, plus a database server or the tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,4 +20,5 @@ compile() { # output file, further arguments
 }
 
 compile requirements/runtime.txt "$@"
+compile requirements/postgres.txt --extra postgres --constraint requirements/runtime.txt "$@"
 compile requirements/dev.txt --extra dev --constraint requirements/runtime.txt "$@"

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from idp import credentials
 from idp.accounts.models import SignInFailure
+from idp.db import lock_named
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -28,9 +29,11 @@ class LinkPolicy:
 def may_mail_link(session: Session, email: str, policy: LinkPolicy, *, now: datetime) -> bool:
     """Tell whether another link may be mailed to a folded address, and count it if so.
 
-    What is refused is not counted: whoever goes on asking does not keep the address shut for ever.
+    What is refused is not counted: whoever goes on asking does not keep the address shut for ever. Until
+    this transaction ends nobody else is mailed a link to the address: two at once are counted as two.
     """
     subject = credentials.digest(f"link:{email}")
+    lock_named(session, subject)
     in_hour, in_day = session.execute(
         select(func.count().filter(SignInFailure.at > now - HOUR), func.count())
         .where(SignInFailure.subject == subject, SignInFailure.at > now - DAY)

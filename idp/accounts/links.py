@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from idp import credentials
@@ -83,8 +83,7 @@ def use_link(session: Session, token: str, *, purpose: LinkPurpose, now: datetim
     """
     used = session.execute(
         update(MailLink)
-        .where(MailLink.digest == credentials.digest(token), MailLink.purpose == purpose)
-        .where(MailLink.used_at.is_(None), MailLink.replaced_at.is_(None), MailLink.expires_at > now)
+        .where(*_is_fresh(token, purpose, now))
         .values(used_at=now, draft=None)
         .returning(MailLink.email, MailLink.account_id)
     ).one_or_none()
@@ -100,9 +99,15 @@ def store_draft(
 
     :raises LinkNotFresh: the link ended meanwhile.
     """
-    link = get_fresh_link(session, token, purpose=purpose, now=now)
     text = json.dumps(dataclasses.asdict(draft), ensure_ascii=False)
-    link.draft = sealer_of(session).seal(text)
+    stored = session.execute(
+        update(MailLink)
+        .where(*_is_fresh(token, purpose, now))
+        .values(draft=sealer_of(session).seal(text))
+        .returning(MailLink.digest)
+    ).first()
+    if stored is None:
+        raise LinkNotFresh(_state(_find_link(session, token, purpose=purpose), now=now), purpose)
 
 
 def find_draft(session: Session, link: MailLink, kind: type[DraftT]) -> DraftT | None:
@@ -116,6 +121,13 @@ def find_address(session: Session, token: str, *, purpose: LinkPurpose) -> str |
     """Return the address that a link of this purpose was sent to, in whatever state the link is."""
     link = _find_link(session, token, purpose=purpose)
     return None if link is None else link.email
+
+
+def _is_fresh(token: str, purpose: LinkPurpose, now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        MailLink.digest == credentials.digest(token), MailLink.purpose == purpose,
+        MailLink.used_at.is_(None), MailLink.replaced_at.is_(None), MailLink.expires_at > now,
+    ]  # fmt: skip
 
 
 def _find_link(session: Session, token: str, *, purpose: LinkPurpose) -> MailLink | None:

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from idp.accounts.rules import AccountStatus, AgencyStatus, LinkPurpose, MemberRole, ProxyLoginMail
-from idp.db import Base
+from idp.db import Base, SortedText
 
 
 def one_of(column: str, choices: type) -> str:
@@ -33,7 +33,7 @@ class Account(Base):
     __table_args__ = (CheckConstraint(one_of("status", AccountStatus), name="status"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    email: Mapped[str | None] = mapped_column(unique=True)
+    email: Mapped[str | None] = mapped_column(SortedText, unique=True)
     name: Mapped[str]
     furigana: Mapped[str]
     password_hash: Mapped[str | None]

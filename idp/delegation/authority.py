@@ -59,6 +59,16 @@ class NoAuthority:
     grant_id: uuid.UUID | None
 
 
+def hold(session: Session, *, grant_id: uuid.UUID, staff_session_id: uuid.UUID) -> None:
+    """Keep grant and sign-in as they are until this transaction ends, before asking on whose word to begin.
+
+    Whoever revokes, suspends or signs out meanwhile waits, and then finds what has begun and ends it.
+    """
+    session.execute(select(Grant.id).where(Grant.id == grant_id).with_for_update(key_share=True))
+    sign_in = select(BrowserSession.id).where(BrowserSession.id == staff_session_id)
+    session.execute(sign_in.with_for_update(read=True))
+
+
 def authority_for(
     session: Session,
     claim: ActorClaim | None,

@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.exc import OperationalError
@@ -16,6 +17,8 @@ from idp.delegation.rules import GrantState, Party, Transition, TransitionRefuse
 from idp.delegation.transitions import move
 
 log = logging.getLogger(__name__)
+_FREE: Any = {"of": Grant, "key_share": True, "skip_locked": True}
+"""Never wait for a grant: this locks many, one after the other, and two that wait could wait in a circle."""
 Due = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 
 
@@ -70,7 +73,11 @@ def _move_one(session: Session, grant_id: uuid.UUID, transition: Transition) -> 
     """Move one grant and return 1, or 0 if it stays as it is."""
     try:
         with session.begin_nested():
-            grant = session.get_one(Grant, grant_id)
+            grant = session.get(Grant, grant_id, populate_existing=True, with_for_update=_FREE)
+            if grant is None:
+                return (
+                    0  # somebody is changing it, perhaps another worker: the next run sees what became of it
+                )
             move(session, grant, transition, party=Party.CLOCK, actor_id=None)
             notices.tell_both_of_end(session, grant, party=Party.CLOCK)
     except TransitionRefused:

@@ -5,6 +5,7 @@ and to a grant, and is alive only while both are.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, select, update
@@ -44,9 +45,9 @@ def start_session(
 ) -> ActAsSession | NoAuthority:
     """Record that a proxy login begins, and tell the owner if they want to be told.
 
-    The grant is claimed first, by a conditional UPDATE that waits for whoever is changing it: a revocation
-    that was stored since the authority was asked for is felt here, and one that comes later finds this
-    session and ends it. A refusal says so with its reason.
+    The authority was asked for while grant and sign-in were held (``authority.hold``), so that whoever ends
+    either comes later, finds this session and ends it. Should the grant have changed all the same, the
+    refusal says so with its reason.
     """
     now, grant = clock.now(), authority.grant
     if not _note_use(session, grant.id, now):
@@ -146,10 +147,15 @@ def end_all_of_agency(session: Session, agency_id: uuid.UUID, *, reason: Session
     _end_running(session, ActAsSession.member_id.in_(members), reason=reason)
 
 
+def hold_grants_of(session: Session, owner_id: uuid.UUID) -> Sequence[uuid.UUID]:
+    """Lock an owner's grants, so that nobody is beginning a proxy login meanwhile; return their ids."""
+    owned = select(Grant.id).where(Grant.owner_id == owner_id).order_by(Grant.id)
+    return session.scalars(owned.with_for_update(key_share=True)).all()
+
+
 def end_all_of_account(session: Session, account_id: uuid.UUID) -> None:
     """End every running proxy login for this person as an owner, and by this person as staff."""
-    # Whoever is beginning one holds its grant; once it is held here, what they began can be seen.
-    owned = session.scalars(select(Grant.id).where(Grant.owner_id == account_id).with_for_update()).all()
+    owned = hold_grants_of(session, account_id)
     _end_running(session, ActAsSession.grant_id.in_(owned), reason=SessionEnd.GRANT_ENDED)
     places = select(Member.id).where(Member.account_id == account_id)
     _end_running(session, ActAsSession.member_id.in_(places), reason=SessionEnd.SIGNED_OUT)
@@ -182,9 +188,10 @@ def _end(
     session: Session, which: ColumnElement[bool], *, at: datetime, reason: SessionEnd, tell_app: bool
 ) -> int:
     """End sessions, each once, with an event and a logout call for each; return how many."""
+    running = select(ActAsSession.id).where(which, ActAsSession.ended_at.is_(None)).order_by(ActAsSession.id)
     ended = session.scalars(
         update(ActAsSession)
-        .where(which, ActAsSession.ended_at.is_(None))
+        .where(ActAsSession.id.in_(running.with_for_update(key_share=True)), ActAsSession.ended_at.is_(None))
         .values(ended_at=at, end_reason=reason)
         .returning(ActAsSession),
         execution_options={"synchronize_session": False, "populate_existing": True},

@@ -1,8 +1,8 @@
 """What owners, agencies and operators do with delegation grants.
 
 Each transition (``transitions``) writes in one transaction the new state, an audit event, the end of running
-proxy logins, and here the mails. Of two that race, one finds the state changed and gets
-``TransitionRefused`` with the state as it is now.
+proxy logins, and here the mails. It is decided while the grant is locked: of two that race, one decides on
+what the other has left, or gets ``TransitionRefused`` with the state as it is now.
 """
 
 import uuid
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from idp import clock, credentials
 from idp.accounts.models import Account, Agency, Member
 from idp.accounts.products.service import list_products
-from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole, RoleMayNot
+from idp.accounts.rules import AccountStatus, AgencyNotActive, AgencyStatus, MemberRole, RoleMayNot
 from idp.accounts.sessions.service import end_all_sessions
 from idp.audit.events import Event
 from idp.audit.service import record_event
@@ -112,8 +112,10 @@ def answer(session: Session, member: Member, grant_id: uuid.UUID, *, approve: bo
     :raises RoleMayNot: the member's role does not decide.
     :raises OwnRequest: the member is the owner.
     :raises TransitionRefused: it is no longer open to an answer.
+    :raises AgencyNotActive: the agency is being suspended, with what it has; nothing is added to that.
     """
-    grant = get_grant_of_agency(session, member.agency_id, grant_id)
+    _hold_agency(session, member.agency_id)
+    grant = get_grant_of_agency(session, member.agency_id, grant_id, to_change=True)
     _check_may_decide(member)
     if grant.owner_id == member.account_id:
         raise OwnRequest
@@ -136,7 +138,7 @@ def release(session: Session, member: Member, grant_id: uuid.UUID) -> Grant:
     :raises RoleMayNot: the member's role does not decide.
     :raises TransitionRefused: it is not active.
     """
-    grant = get_grant_of_agency(session, member.agency_id, grant_id)
+    grant = get_grant_of_agency(session, member.agency_id, grant_id, to_change=True)
     _check_may_decide(member)
     move(session, grant, Transition.REVOKE, party=Party.AGENCY, actor_id=member.account_id)
     notices.tell_both_of_end(session, grant, party=Party.AGENCY)
@@ -149,7 +151,7 @@ def end_by_owner(session: Session, owner_id: uuid.UUID, grant_id: uuid.UUID) -> 
     :raises GrantUnknown: it is not this owner's.
     :raises TransitionRefused: it has ended already.
     """
-    grant = get_grant_of_owner(session, owner_id, grant_id)
+    grant = get_grant_of_owner(session, owner_id, grant_id, to_change=True)
     transition = Transition.WITHDRAW if grant.state == GrantState.REQUESTED else Transition.REVOKE
     move(session, grant, transition, party=Party.OWNER, actor_id=owner_id)
     notices.tell_both_of_end(session, grant, party=Party.OWNER)
@@ -162,7 +164,7 @@ def end_by_operator(session: Session, grant_id: uuid.UUID) -> Grant:
     :raises GrantUnknown: there is none.
     :raises TransitionRefused: it has ended already.
     """
-    grant = session.get(Grant, grant_id)
+    grant = _find_grant(session, grant_id, to_change=True)
     if grant is None:
         raise GrantUnknown
     transition = Transition.WITHDRAW if grant.state == GrantState.REQUESTED else Transition.REVOKE
@@ -211,28 +213,35 @@ def suspend_account(session: Session, account_id: uuid.UUID) -> bool:
     if suspended is None:
         return False
     record_event(session, Event.ACCOUNT_SUSPENDED, owner_id=account_id)
-    proxy_logins.end_all_of_account(session, account_id)
+    # Whoever is beginning a proxy login holds its grant and its sign-in; once those are had here, what they
+    # began can be seen. In the order of docs/decisions/0013, so that nobody waits in a circle.
+    proxy_logins.hold_grants_of(session, account_id)
     end_all_sessions(session, account_id)
+    proxy_logins.end_all_of_account(session, account_id)
     return True
 
 
-def get_grant_of_agency(session: Session, agency_id: uuid.UUID, grant_id: uuid.UUID) -> Grant:
-    """Return a grant to this agency.
+def get_grant_of_agency(
+    session: Session, agency_id: uuid.UUID, grant_id: uuid.UUID, *, to_change: bool = False
+) -> Grant:
+    """Return a grant to this agency; ``to_change``: as it is once it is locked.
 
     :raises GrantUnknown: there is none, or it is another agency's: the two look the same.
     """
-    grant = session.get(Grant, grant_id)
+    grant = _find_grant(session, grant_id, to_change=to_change)
     if grant is None or grant.agency_id != agency_id:
         raise GrantUnknown
     return grant
 
 
-def get_grant_of_owner(session: Session, owner_id: uuid.UUID, grant_id: uuid.UUID) -> Grant:
-    """Return a grant of this owner.
+def get_grant_of_owner(
+    session: Session, owner_id: uuid.UUID, grant_id: uuid.UUID, *, to_change: bool = False
+) -> Grant:
+    """Return a grant of this owner; ``to_change``: as it is once it is locked.
 
     :raises GrantUnknown: there is none, or it is another owner's: the two look the same.
     """
-    grant = session.get(Grant, grant_id)
+    grant = _find_grant(session, grant_id, to_change=to_change)
     if grant is None or grant.owner_id != owner_id:
         raise GrantUnknown
     return grant
@@ -244,6 +253,20 @@ def grants_of_owner(session: Session, owner_id: uuid.UUID) -> list[Grant]:
         select(Grant).where(Grant.owner_id == owner_id).order_by(Grant.requested_at.desc())
     ).all()
     return sorted(grants, key=lambda grant: not GrantState(grant.state).is_open)
+
+
+def _find_grant(session: Session, grant_id: uuid.UUID, *, to_change: bool) -> Grant | None:
+    if not to_change:
+        return session.get(Grant, grant_id)
+    lock: dict[str, object] = {"of": Grant, "key_share": True}
+    return session.get(Grant, grant_id, populate_existing=True, with_for_update=lock)
+
+
+def _hold_agency(session: Session, agency_id: uuid.UUID) -> None:
+    """Keep the agency in business until this is stored; a suspension takes along what is active by then."""
+    status = session.scalar(select(Agency.status).where(Agency.id == agency_id).with_for_update(read=True))
+    if status != AgencyStatus.ACTIVE:
+        raise AgencyNotActive
 
 
 def _check_may_decide(member: Member) -> None:

@@ -10,7 +10,7 @@ from idp import clock, credentials
 from idp.accounts.models import BrowserSession
 from idp.credentials import SecretKind
 from idp.delegation import proxy_logins
-from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for
+from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
 from idp.delegation.models import ActAsSession, ActAsTicket, Grant
 from idp.delegation.rules import (
     AudienceFacts,
@@ -79,6 +79,7 @@ def redeem_ticket(
         no longer true.
     """
     now = clock.now()
+    hold(session, grant_id=ticket.grant_id, staff_session_id=sign_in.id)
     refusal = _refuse(ticket, sign_in, audience)
     if refusal is not None:
         raise unusable(session, ticket, refusal)

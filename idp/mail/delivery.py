@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import and_, delete, not_, or_, select, update
+from sqlalchemy import Select, and_, delete, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from idp.credentials import Sealer
@@ -148,9 +148,10 @@ def claim(session: Session, item_id: uuid.UUID, *, now: datetime, attempts: int)
 
     The attempt is counted here and not when it fails, so that an item that kills its worker comes to an end.
     """
+    due = select(OutboxItem.id).where(OutboxItem.id == item_id, _is_due(now, attempts))
     row = session.execute(
         update(OutboxItem)
-        .where(OutboxItem.id == item_id, _is_due(now, attempts))
+        .where(OutboxItem.id.in_(_unlocked(due)), _is_due(now, attempts))
         .values(claimed_until=now + CLAIM, attempts=OutboxItem.attempts + 1)
         .returning(
             OutboxItem.id,
@@ -222,13 +223,19 @@ def bury_overdue(session: Session, *, now: datetime, attempts: int) -> int:
     waiting = and_(OutboxItem.done_at.is_(None), OutboxItem.dead_at.is_(None), unheld)
     over = session.execute(
         update(OutboxItem)
-        .where(waiting, OutboxItem.expires_at <= now)
+        .where(
+            OutboxItem.id.in_(_unlocked(select(OutboxItem.id).where(waiting, OutboxItem.expires_at <= now)))
+        )
         .values(dead_at=now, payload=None, claimed_until=None, last_error="over before it could be delivered")
         .returning(OutboxItem.id)
     ).all()
     abandoned = session.execute(
         update(OutboxItem)
-        .where(waiting, OutboxItem.attempts >= attempts)
+        .where(
+            OutboxItem.id.in_(
+                _unlocked(select(OutboxItem.id).where(waiting, OutboxItem.attempts >= attempts))
+            )
+        )
         .values(dead_at=now, claimed_until=None, last_error="the worker stopped during the last attempt")
         .returning(OutboxItem.id)
     ).all()
@@ -237,8 +244,19 @@ def bury_overdue(session: Session, *, now: datetime, attempts: int) -> int:
 
 def forget_settled(session: Session, *, now: datetime) -> None:
     """Delete what was delivered or given up longer ago than ``KEPT``."""
-    session.execute(delete(OutboxItem).where(OutboxItem.done_at <= now - KEPT))
-    session.execute(delete(OutboxItem).where(OutboxItem.done_at.is_(None), OutboxItem.dead_at <= now - KEPT))
+    delivered = OutboxItem.done_at <= now - KEPT
+    given_up = and_(OutboxItem.done_at.is_(None), OutboxItem.dead_at <= now - KEPT)
+    for over in (delivered, given_up):
+        chosen = _unlocked(select(OutboxItem.id).where(over))
+        session.execute(
+            delete(OutboxItem).where(OutboxItem.id.in_(chosen)),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _unlocked(chosen: Select[uuid.UUID]) -> Select[uuid.UUID]:
+    """Leave out what another worker is busy with: no worker waits for another."""
+    return chosen.with_for_update(skip_locked=True)
 
 
 def _is_due(now: datetime, attempts: int) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
@@ -92,7 +91,6 @@ def _is_number(value: Any) -> bool:
 
 def _use_jti(session: Session, client_id: str, claims: dict[str, Any]) -> bool:
     """Remember the ``jti``; of any number of parallel uses one inserts the row and the others do not."""
-    session.execute(delete(UsedAssertion).where(UsedAssertion.expires_at < clock.now()))
     return insert_once(
         session, UsedAssertion,
         {

@@ -9,13 +9,14 @@ from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
+from idp.db import is_storable
 from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused, check_metadata
 from idp.oauth.models import Client, ClientStatus
 
 
 def find_client(session: Session, client_id: str | None) -> Client | None:
     """Return the client if it is registered and in good standing: a disabled one is as unknown."""
-    client = session.get(Client, client_id) if client_id else None
+    client = session.get(Client, client_id) if client_id and is_storable(client_id) else None
     return client if client is not None and client.status == ClientStatus.ACTIVE else None
 
 

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.db import sealer_of
+from idp.db import lock_named, sealer_of
 from idp.oauth.models import KeyState, SigningKey
 
 SIGNING_ALGORITHMS = ("RS256", "ES256")
@@ -34,6 +34,10 @@ JWKS_KEPT = timedelta(minutes=5)
 RETIRING_KEPT = timedelta(days=2)
 """Longer than any sign-in session: so long an ID token is sent back when somebody signs out."""
 _PUBLISHED = (KeyState.NEXT, KeyState.ACTIVE, KeyState.RETIRING)
+
+
+_KEYS = "signing keys"
+"""Held by whoever changes the set of keys: of two that rotate, one starts from what the other left."""
 
 
 class NoSigningKey(Exception):
@@ -112,6 +116,7 @@ def _import(jwk: dict[str, Any]) -> Key:
 
 def ensure_keys(session: Session) -> None:
     """Make the keys that are missing: one active and one next for each algorithm."""
+    lock_named(session, _KEYS)
     for alg in SIGNING_ALGORITHMS:
         states = set(session.scalars(select(SigningKey.state).where(SigningKey.alg == alg)))
         for state in (KeyState.ACTIVE, KeyState.NEXT):
@@ -125,9 +130,8 @@ def rotate(session: Session, alg: str) -> str:
 
     It signs at once or, if it is younger than ``JWKS_KEPT``, from then on.
     """
+    lock_named(session, _KEYS)
     now = clock.now()
-    # Whoever rotates at the same moment waits here, and then rotates what this rotation has made.
-    session.execute(select(SigningKey.kid).where(SigningKey.alg == alg).with_for_update()).all()
     session.execute(
         update(SigningKey)
         .where(SigningKey.alg == alg, SigningKey.state == KeyState.ACTIVE)
@@ -178,7 +182,8 @@ def forget_retired(session: Session) -> int:
 
 def withdraw(session: Session, kid: str) -> bool:
     """Take a key out of use at once and erase its private half; return whether there was one."""
-    key = session.get(SigningKey, kid)
+    lock_named(session, _KEYS)
+    key = session.get(SigningKey, kid, populate_existing=True)
     if key is None or key.state == KeyState.GONE:
         return False
     was_active = key.state == KeyState.ACTIVE

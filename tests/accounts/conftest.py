@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,8 +156,8 @@ class Club:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(database_url=f"sqlite:///{tmp_path / 'club.sqlite3'}")
+def settings(database_url: str) -> Settings:
+    return Settings(database_url=database_url)
 
 
 @pytest.fixture
@@ -166,7 +165,6 @@ def club(settings: Settings) -> Iterator[Club]:
     engine = db.make_engine(settings.database_url)
     database = Database(engine, Sealer(settings.encryption_key))
     app = create_app(settings, database)
-    Base.metadata.create_all(engine)
     yield Club(app, database, settings)
     engine.dispose()
 

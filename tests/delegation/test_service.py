@@ -186,7 +186,7 @@ def test_the_database_itself_keeps_two_grants_from_standing(world: World) -> Non
     grant_id = approved(world)
     end(world, grant_id)
     again = ask(world)
-    with pytest.raises(IntegrityError, match="UNIQUE"):
+    with pytest.raises(IntegrityError, match=r"UNIQUE|UniqueViolation"):
         world.write(lambda session: setattr(session.get_one(Grant, grant_id), "state", "requested"))
     world.write(lambda session: setattr(session.get_one(Grant, again), "state", "denied"))
     world.write(lambda session: setattr(session.get_one(Grant, grant_id), "state", "requested"))

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,14 +18,8 @@ PASSWORD = "the post office's own password"
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'mail.sqlite3'}"
-
-
-@pytest.fixture
 def database(database_url: str) -> Iterator[db.Database]:
     engine = db.make_engine(database_url)
-    db.Base.metadata.create_all(engine)
     yield db.Database(engine, Sealer(SEALING_KEY))
     engine.dispose()
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import pytest
 
 from idp.oauth.models import AuthorizationCode, RefreshToken
+from tests.databases import contents
 from tests.oauth.relying_party import FORM, VERIFIER, RelyingParty, pairs
 from tests.world import World
 
@@ -151,10 +152,7 @@ def test_a_cookie_is_no_authority_at_the_token_endpoint(world: World, mypage: Re
 def test_codes_and_refresh_tokens_are_stored_as_digests(world: World, mypage: RelyingParty) -> None:
     tokens = mypage.sign_in()
     assert world.count(AuthorizationCode) == world.count(RefreshToken) == 1
-    kept = world.settings.database_url.removeprefix("sqlite:///")
-    world.close()
-    with open(kept, "rb") as file:  # noqa: PTH123
-        content = file.read()
+    content = contents(world.settings.database_url)
     assert tokens.refresh_token is not None
     assert b"refresh_tokens" in content
     assert not [secret for secret in mypage.received if secret.encode() in content]

@@ -118,7 +118,10 @@ def change_services(
     :raises NoSuchProduct: this owner has no such product.
     """
     product = session.scalar(
-        select(Product).where(Product.id == product_id, Product.owner_id == owner_id).with_for_update()
+        select(Product)
+        .where(Product.id == product_id, Product.owner_id == owner_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     if product is None:
         raise NoSuchProduct

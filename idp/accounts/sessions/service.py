@@ -127,6 +127,7 @@ def end_all_sessions(session: Session, account_id: uuid.UUID, *, keep: uuid.UUID
         select(BrowserSession.id)
         .where(BrowserSession.account_id == account_id)
         .where(BrowserSession.ended_at.is_(None))
+        .order_by(BrowserSession.id)
     ).all()
     return sum(end_session(session, session_id) for session_id in standing if session_id != keep)
 

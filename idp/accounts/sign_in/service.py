@@ -17,7 +17,7 @@ from idp.accounts.people import find_account_by_email
 from idp.accounts.rules import AccountStatus, TooManyAttempts, WrongPassword, sign_in_wait
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.db import Database
+from idp.db import Database, lock_named
 from idp.unit_of_work import unit_of_work
 
 REMEMBERED = timedelta(days=1)
@@ -93,6 +93,7 @@ def _subject(email: str, browser: str | None) -> str:
 
 
 def _note_try(session: Session, subject: str, *, now: datetime) -> None:
+    lock_named(session, subject)
     session.execute(
         delete(SignInFailure).where(SignInFailure.subject == subject, SignInFailure.at <= now - REMEMBERED)
     )

@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "accounts",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("email", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=True),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("furigana", sa.String(), nullable=False),
         sa.Column("password_hash", sa.String(), nullable=True),

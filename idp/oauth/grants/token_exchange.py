@@ -20,7 +20,7 @@ from idp import clock
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation import proxy_logins, tickets
-from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for
+from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
 from idp.delegation.rules import ExchangeRefusal, SessionKind
 from idp.oauth.clients import find_client
 from idp.oauth.issuing import act_claim, audience_facts, client_facts, standing_of
@@ -87,6 +87,8 @@ class TokenExchangeGrant(Grant):
         asked = self._read(client, parameters)
         session, settings = self.server.session, self.server.mint.settings
         audience = find_client(session, asked.audience)
+        if asked.grant_id is not None and asked.claim is not None:
+            hold(session, grant_id=asked.grant_id, staff_session_id=asked.claim.staff_session_id)
         answer = authority_for(
             session, asked.claim, client=client_facts(client), grant_id=asked.grant_id,
             audience=audience_facts(audience) if audience else None, scope=asked.scope, now=clock.now(),
