@@ -94,7 +94,7 @@ def make_engine(url: str, *, threads: int = 4) -> Engine:
     A unit of work that will write says so with the execution option ``writes``: SQLite then takes its
     write lock at BEGIN. A transaction that reads first and upgrades later is refused at once by SQLite
     when another one wrote in between, however long the busy timeout is. PostgreSQL has many writers: what
-    is decided on a row is decided while it is locked (docs/decisions/0013).
+    is decided on a row is decided while it is locked (docs/decisions/0013-postgresql.md).
     """
     parsed = database_url(url)
     # Parameters hold digests and personal data: a database error must not print them into the log.

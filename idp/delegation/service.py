@@ -214,7 +214,7 @@ def suspend_account(session: Session, account_id: uuid.UUID) -> bool:
         return False
     record_event(session, Event.ACCOUNT_SUSPENDED, owner_id=account_id)
     # Whoever is beginning a proxy login holds its grant and its sign-in; once those are had here, what they
-    # began can be seen. In the order of docs/decisions/0013, so that nobody waits in a circle.
+    # began can be seen. In the order of docs/decisions/0013-postgresql.md, so that nobody waits in a circle.
     proxy_logins.hold_grants_of(session, account_id)
     end_all_sessions(session, account_id)
     proxy_logins.end_all_of_account(session, account_id)
