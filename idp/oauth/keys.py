@@ -169,6 +169,7 @@ def _erase_past(session: Session, alg: str) -> None:
 
 def forget_retired(session: Session) -> int:
     """Take retiring keys out of the JWK Set once no ID token of theirs can come back as a hint."""
+    lock_named(session, _KEYS)
     for alg in SIGNING_ALGORITHMS:
         _erase_past(session, alg)
     gone = session.execute(
