@@ -24,6 +24,7 @@ from idp.mail.models import Topic
 from idp.mail.worker import THREADS, Job, run_worker, stop_on_signals
 from idp.migrations import runner
 from idp.oauth import keys
+from idp.oauth.algorithms import SERVER_SIGNING
 from idp.oauth.backchannel_logout import logout_deliverer, session_end_deliverer
 from idp.oauth.models import SigningKey
 from idp.operator_cli import GROUPS
@@ -189,11 +190,11 @@ def key_list() -> None:
 
 
 @key.command("rotate")
-@click.argument("alg", type=click.Choice(keys.SIGNING_ALGORITHMS))
+@click.argument("alg", type=click.Choice(SERVER_SIGNING))
 def key_rotate(alg: str) -> None:
     """Let the next key sign and publish a new next one."""
     with unit_of_work(_database()) as session:
-        minutes = keys.JWKS_KEPT.seconds // 60
+        minutes = -(-keys.KNOWN_TO_ALL.seconds // 60)
         click.echo(
             f"{keys.rotate(session, alg)} signs {alg} as soon as it has been published for {minutes} minutes."
         )

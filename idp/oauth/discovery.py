@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from idp.oauth.algorithms import SERVER_SIGNING
 from idp.oauth.client_assertion import ALGORITHMS
 from idp.oauth.client_metadata import AUTH_METHODS, GRANT_TYPES
-from idp.oauth.keys import SIGNING_ALGORITHMS
 from idp.oauth.scopes import PERMISSIONS, SCOPES
 from idp.settings import Settings
 
@@ -26,12 +26,12 @@ def metadata(settings: Settings) -> dict[str, Any]:
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANT_TYPES),
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+        "id_token_signing_alg_values_supported": list(SERVER_SIGNING),
         "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "introspection_endpoint_auth_methods_supported": [name for name in AUTH_METHODS if name != "none"],
         "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
-        "introspection_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+        "introspection_signing_alg_values_supported": list(SERVER_SIGNING),
         "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
         "code_challenge_methods_supported": ["S256"],

@@ -5,8 +5,9 @@ published for as long as anybody may keep our JWK Set (OIDC Core §10.1.1); unti
 and only then loses its private half. So rotations may follow each other as fast as they like: nobody, neither
 a relying party nor another process of ours, meets a signature by a key that it cannot know.
 
-Importing an RSA private key costs about 45 ms, so each process keeps its ring for a few seconds. What a stale
-ring can do is bounded: a withdrawn key is refused as soon as the ring is read again.
+Importing an RSA private key costs about 45 ms, so each process keeps its ring for a few seconds, and imports
+each key once, when it first signs. What a stale ring can do is bounded: a withdrawn key is refused as soon as
+the ring is read again.
 """
 
 import json
@@ -15,22 +16,26 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from joserfc.jwk import ECKey, JWKRegistry, Key, KeyParameters, KeySet, RSAKey
+from joserfc.jwk import ECKey, JWKRegistry, Key, KeyParameters, KeySet, OKPKey, RSAKey
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
+from idp.credentials import Sealer
 from idp.db import lock_named, sealer_of
+from idp.oauth.algorithms import SERVER_SIGNING
 from idp.oauth.models import KeyState, SigningKey
 
-SIGNING_ALGORITHMS = ("RS256", "ES256")
 RING_SECONDS = 5.0
 JWKS_KEPT = timedelta(minutes=5)
 """So long anybody may keep the JWK Set before asking again (Cache-Control: max-age)."""
+KNOWN_TO_ALL = JWKS_KEPT + timedelta(seconds=2 * RING_SECONDS)
+"""So old a key is once nobody can have a JWK Set without it: a process of ours may show an older ring."""
 RETIRING_KEPT = timedelta(days=2)
 """Longer than any sign-in session: so long an ID token is sent back when somebody signs out."""
 _PUBLISHED = (KeyState.NEXT, KeyState.ACTIVE, KeyState.RETIRING)
@@ -44,26 +49,39 @@ class NoSigningKey(Exception):
     """There is no active key for an algorithm; ``idp key rotate`` makes one."""
 
 
+class SealedKey:
+    """A private key that is unsealed and imported when it first signs."""
+
+    def __init__(self, kid: str, private_jwk: str, sealer: Sealer) -> None:
+        self.kid = kid
+        self._private_jwk, self._sealer = private_jwk, sealer
+
+    @cached_property
+    def key(self) -> Key:
+        """The key itself."""
+        return _import(json.loads(self._sealer.unseal(self._private_jwk)))
+
+
 @dataclass(frozen=True)
 class KeyRing:
     """The keys of this server as of one moment."""
 
-    signing: dict[str, Key]
-    """Active private key for each algorithm."""
+    signing: dict[str, SealedKey]
+    """The key that signs for each algorithm."""
     verifying: KeySet
     """Public keys that are accepted."""
     jwks: dict[str, Any]
     """The JWK Set document (RFC 7517 §5)."""
 
     def signer(self, alg: str) -> Key:
-        """Return the active key for an algorithm.
+        """Return the key that signs for an algorithm.
 
-        :raises NoSigningKey: none is active.
+        :raises NoSigningKey: none does.
         """
-        key = self.signing.get(alg)
-        if key is None:
+        sealed = self.signing.get(alg)
+        if sealed is None:
             raise NoSigningKey(alg)
-        return key
+        return sealed.key
 
 
 class KeyRingCache:
@@ -78,19 +96,20 @@ class KeyRingCache:
         """Return the present ring."""
         with self._lock:
             if self._ring is None or time.monotonic() - self._read_at > RING_SECONDS:
-                self._ring = load_ring(session)
+                self._ring = load_ring(session, self._ring)
                 self._read_at = time.monotonic()
             return self._ring
 
 
-def load_ring(session: Session) -> KeyRing:
-    """Read all keys that are in use."""
+def load_ring(session: Session, before: KeyRing | None = None) -> KeyRing:
+    """Read all keys that are in use; those that signed before need not be imported again."""
     rows = session.scalars(
         select(SigningKey).where(SigningKey.state.in_(_PUBLISHED)).order_by(SigningKey.created_at)
     ).all()
     sealer, now = sealer_of(session), clock.now()
+    imported = {sealed.kid: sealed for sealed in before.signing.values()} if before else {}
     signing = {
-        alg: _import(json.loads(sealer.unseal(signer.private_jwk or "")))
+        alg: imported.get(signer.kid) or SealedKey(signer.kid, signer.private_jwk or "", sealer)
         for alg in {row.alg for row in rows}
         if (signer := _signer(rows, alg, now)) is not None
     }
@@ -102,7 +121,7 @@ def _signer(rows: Sequence[SigningKey], alg: str, now: datetime) -> SigningKey |
     """Return the newest key that has been published for long enough, or else the oldest that can sign."""
     able = [row for row in rows if row.alg == alg and row.private_jwk and row.activated_at is not None]
     able.sort(key=_activation)
-    known = [row for row in able if row.created_at <= now - JWKS_KEPT]
+    known = [row for row in able if row.created_at <= now - KNOWN_TO_ALL]
     return known[-1] if known else next(iter(able), None)
 
 
@@ -117,7 +136,7 @@ def _import(jwk: dict[str, Any]) -> Key:
 def ensure_keys(session: Session) -> None:
     """Make the keys that are missing: one active and one next for each algorithm."""
     lock_named(session, _KEYS)
-    for alg in SIGNING_ALGORITHMS:
+    for alg in SERVER_SIGNING:
         states = set(session.scalars(select(SigningKey.state).where(SigningKey.alg == alg)))
         for state in (KeyState.ACTIVE, KeyState.NEXT):
             if state not in states:
@@ -128,7 +147,7 @@ def ensure_keys(session: Session) -> None:
 def rotate(session: Session, alg: str) -> str:
     """Let the next key sign, retire the active one, publish a new next one; return the kid that is active.
 
-    It signs at once or, if it is younger than ``JWKS_KEPT``, from then on.
+    It signs at once or, if it is younger than ``KNOWN_TO_ALL``, from then on.
     """
     lock_named(session, _KEYS)
     now = clock.now()
@@ -170,7 +189,7 @@ def _erase_past(session: Session, alg: str) -> None:
 def forget_retired(session: Session) -> int:
     """Take retiring keys out of the JWK Set once no ID token of theirs can come back as a hint."""
     lock_named(session, _KEYS)
-    for alg in SIGNING_ALGORITHMS:
+    for alg in SERVER_SIGNING:
         _erase_past(session, alg)
     gone = session.execute(
         update(SigningKey)
@@ -201,9 +220,7 @@ def withdraw(session: Session, kid: str) -> bool:
 def _make_key(session: Session, alg: str, state: KeyState) -> str:
     kid = credentials.new_id().hex[:16]  # no dash in front, which a command line would take for an option
     parameters: KeyParameters = {"kid": kid, "use": "sig", "alg": alg}
-    key: Key = (
-        RSAKey.generate_key(2048, parameters) if alg == "RS256" else ECKey.generate_key("P-256", parameters)
-    )
+    key = _generate(alg, parameters)
     now = clock.now()
     session.add(
         SigningKey(
@@ -215,6 +232,15 @@ def _make_key(session: Session, alg: str, state: KeyState) -> str:
     )  # fmt: skip
     session.flush()
     return kid
+
+
+def _generate(alg: str, parameters: KeyParameters) -> Key:
+    """Return a new key: RSA 2048, P-256 or Ed25519 (RFC 7518 §3.3-3.5, RFC 8037 §3.1)."""
+    if alg == "ES256":
+        return ECKey.generate_key("P-256", parameters)
+    if alg == "EdDSA":
+        return OKPKey.generate_key("Ed25519", parameters)
+    return RSAKey.generate_key(2048, parameters)
 
 
 def new_client_key() -> dict[str, Any]:

@@ -8,6 +8,7 @@ here asks the live records again (``bearer.py``).
 import base64
 import hashlib
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,10 +17,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from idp import clock, credentials
+from idp.oauth.algorithms import ACCESS_TOKEN, SERVER_SIGNING, signatures
 from idp.oauth.keys import KeyRing
 from idp.settings import Settings
 
-ACCESS_TOKEN_ALG = "ES256"
 ACR_PASSWORD = "urn:ownersclub:acr:password"
 AMR_PASSWORD = ["pwd"]
 """RFC 8176 §2."""
@@ -111,7 +112,7 @@ def mint_access_token(
         claims |= subject.act.as_claims()
     if subject.jkt is not None:
         claims["cnf"] = {"jkt": subject.jkt}
-    return _sign(mint, claims, alg=ACCESS_TOKEN_ALG, typ="at+jwt"), life
+    return _sign(mint, claims, alg=ACCESS_TOKEN, typ="at+jwt"), life
 
 
 def mint_id_token(
@@ -123,7 +124,7 @@ def mint_id_token(
     claims: dict[str, Any] = {
         "iss": mint.settings.issuer, "sub": subject.sub, "aud": subject.client_id,
         "iat": clock.epoch(now), "exp": clock.epoch(now) + mint.settings.id_token_lifetime,
-        "at_hash": left_half_hash(access_token), **_authentication(subject),
+        "at_hash": left_half_hash(access_token, alg), **_authentication(subject),
     }  # fmt: skip
     if nonce is not None:
         claims["nonce"] = nonce
@@ -157,7 +158,7 @@ def read_access_token(mint: Mint, token: str) -> AccessClaims:
 
     :raises TokenUnreadable: it is none, or over.
     """
-    claims = _verify(mint, token, algorithms=[ACCESS_TOKEN_ALG], typ="at+jwt")
+    claims = _verify(mint, token, algorithms=(ACCESS_TOKEN,), typ="at+jwt")
     try:
         family, dot, _ = claims["jti"].partition(".")
         act = claims.get("act")
@@ -181,16 +182,19 @@ def read_id_token_hint(mint: Mint, token: str) -> dict[str, Any]:
 
     :raises TokenUnreadable: we did not sign it.
     """
-    claims = _verify(mint, token, algorithms=["RS256", "ES256"], typ="JWT")
+    claims = _verify(mint, token, algorithms=SERVER_SIGNING, typ="JWT")
     if not isinstance(claims.get("aud"), str) or not isinstance(claims.get("sid"), str):
         raise TokenUnreadable("not an ID token")
     return claims
 
 
-def left_half_hash(token: str) -> str:
-    """Return ``at_hash``: the left half of the SHA-256, base64url (OIDC Core §3.1.3.6)."""
-    half = hashlib.sha256(token.encode("ascii")).digest()[:16]
-    return base64.urlsafe_b64encode(half).rstrip(b"=").decode()
+def left_half_hash(token: str, alg: str) -> str:
+    """Return ``at_hash``: the left half of the hash that the ID token's algorithm uses (OIDC Core §3.1.3.6).
+
+    Ed25519 hashes with SHA-512 (RFC 8032 §5.1), all other algorithms here with SHA-256.
+    """
+    whole = (hashlib.sha512 if alg == "EdDSA" else hashlib.sha256)(token.encode("ascii")).digest()
+    return base64.urlsafe_b64encode(whole[: len(whole) // 2]).rstrip(b"=").decode()
 
 
 def _authentication(subject: Subject) -> dict[str, Any]:
@@ -203,14 +207,15 @@ def _authentication(subject: Subject) -> dict[str, Any]:
 
 def _sign(mint: Mint, claims: dict[str, Any], *, alg: str, typ: str) -> str:
     key = mint.ring.signer(alg)
-    return jwt.encode({"alg": alg, "typ": typ, "kid": str(key.kid)}, claims, key, algorithms=[alg])
+    header = {"alg": alg, "typ": typ, "kid": str(key.kid)}
+    return jwt.encode(header, claims, key, registry=signatures([alg]))
 
 
-def _verify(mint: Mint, token: str, *, algorithms: list[str], typ: str) -> dict[str, Any]:
+def _verify(mint: Mint, token: str, *, algorithms: Collection[str], typ: str) -> dict[str, Any]:
     if len(token) > 8192:
         raise TokenUnreadable("longer than any token of ours")
     try:
-        decoded = jwt.decode(token, mint.ring.verifying, algorithms=algorithms)
+        decoded = jwt.decode(token, mint.ring.verifying, registry=signatures(algorithms))
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise TokenUnreadable("signature") from error
     if decoded.header.get("typ") != typ or decoded.claims.get("iss") != mint.settings.issuer:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from idp.demo import HANAKO
+from idp.oauth.algorithms import signatures
+from idp.oauth.models import Client
 from tests.oauth.assertions import header_of
 from tests.oauth.relying_party import RelyingParty, Tokens
 from tests.world import World
@@ -19,7 +22,7 @@ REGISTERED = {"iss", "sub", "aud", "iat", "exp", "sid", "at_hash", "auth_time", 
 def verified(world: World, token: str, *, alg: str) -> dict[str, Any]:
     """Return the claims of a token that one of the published keys signed with this algorithm."""
     keys = KeySet.import_key_set(world.api("GET", "/oauth/jwks").get_json())
-    return dict(jwt.decode(token, keys, algorithms=[alg]).claims)
+    return dict(jwt.decode(token, keys, registry=signatures([alg])).claims)
 
 
 @pytest.mark.parametrize(("client", "alg"), [("mypage", "RS256"), ("shop", "ES256"), ("spa", "RS256")])
@@ -52,6 +55,29 @@ def test_at_hash_belongs_to_the_access_token_beside_it(parties: dict[str, Relyin
     tokens: Tokens = parties[client].sign_in()
     half = hashlib.sha256(tokens.access_token.encode()).digest()[:16]
     assert tokens.claims["at_hash"] == base64.urlsafe_b64encode(half).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("alg", "whole"),
+    [("RS256", hashlib.sha256), ("PS256", hashlib.sha256), ("ES256", hashlib.sha256),
+     ("EdDSA", hashlib.sha512)],
+)  # fmt: skip
+def test_every_algorithm_signs_and_hashes_as_it_should_and_makes_a_hint(
+    world: World, mypage: RelyingParty, alg: str, whole: Callable[[bytes], Any]
+) -> None:
+    """OIDC Core §3.1.3.6; RFC 8032 §5.1 for Ed25519, which hashes with SHA-512."""
+    world.write(
+        lambda session: setattr(session.get_one(Client, "mypage"), "id_token_signed_response_alg", alg)
+    )
+    browser = world.browser(HANAKO)
+    tokens = mypage.sign_in(browser=browser)
+    claims = verified(world, tokens.hint, alg=alg)
+    hashed = whole(tokens.access_token.encode()).digest()
+    half = base64.urlsafe_b64encode(hashed[: len(hashed) // 2]).decode().rstrip("=")
+    assert claims["at_hash"] == half
+    mypage.authorize(browser, prompt="none", id_token_hint=tokens.hint).expect_code()
+    for forged in (tokens.hint[:-8] + "AAAAAAAA", tokens.hint.replace(".", ".e30.", 1)):
+        mypage.authorize(browser, prompt="none", id_token_hint=forged).expect_error("invalid_request")
 
 
 def test_without_openid_there_is_no_id_token(world: World, mypage: RelyingParty) -> None:
