@@ -6,6 +6,7 @@ No cookie is read here, so no form token is asked for.
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response
 from flask import request as flask_request
@@ -13,6 +14,7 @@ from flask import request as flask_request
 from idp.oauth.bearer import identify
 from idp.oauth.cors import add_cors_headers
 from idp.oauth.discovery import metadata
+from idp.oauth.dpop import current_nonce
 from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
@@ -26,6 +28,7 @@ from idp.oauth.userinfo import userinfo
 from idp.unit_of_work import current_session
 from idp.web import current_settings, require_scope
 
+_PATH = "/:@!$&'()*+,;=~-._"
 GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant)
 PROTOCOL = Blueprint("oauth", __name__)
 PROTOCOL.after_request(add_cors_headers)
@@ -106,9 +109,26 @@ def _back_channel(respond: Callable[[ProtocolServer, ProtocolRequest], EndpointA
         parameters = load_body_parameters(flask_request)
     except ParametersRefused as refused:
         return _json(refuse_parameters(refused.reason))
-    uri = f"{current_settings().issuer}{flask_request.path}"
+    request = ProtocolRequest(
+        parameters, dict(flask_request.headers), uri=called_uri(), dpop=flask_request.headers.get("DPoP")
+    )
     server = ProtocolServer(current_session(), current_mint(), GRANTS)
-    return _json(respond(server, ProtocolRequest(parameters, dict(flask_request.headers), uri=uri)))
+    response = _json(respond(server, request))
+    if request.dpop is not None:
+        give_nonce(response)
+    return response
+
+
+def called_uri() -> str:
+    """Return the address of the running request as clients know it, from the issuer on, without query."""
+    return current_settings().issuer + quote(flask_request.path, safe=_PATH)
+
+
+def give_nonce(response: Response) -> None:
+    """Supply the nonce for the next proof with an answer (RFC 9449 §8.2)."""
+    settings = current_settings()
+    if settings.dpop_nonce_required:
+        response.headers["DPoP-Nonce"] = current_nonce(settings)
 
 
 @PROTOCOL.route("/oauth/userinfo", methods=["GET", "POST"])

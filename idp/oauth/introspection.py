@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.credentials import SecretKind
-from idp.oauth.issuing import act_claim, live_act_as, standing_of
+from idp.oauth.issuing import act_claim, live_act_as, standing_of, token_type
 from idp.oauth.models import Client, RefreshToken, TokenFamily
 from idp.oauth.server import NO_STORE, ClientNotAuthenticated, EndpointAnswer, ProtocolRequest, ProtocolServer
 from idp.oauth.subjects import subject_for
@@ -75,7 +75,7 @@ def _describe_access_token(session: Session, mint: Mint, claims: AccessClaims) -
             return None
     elif not claims.has_act:
         return None
-    body = {"active": True, "token_type": "Bearer", **claims.raw}
+    body = {"active": True, "token_type": token_type(claims.jkt), **claims.raw}
     if not claims.has_act:
         return body
     act_as = live_act_as(session, claims.sid, settings=mint.settings) if claims.sid else None

@@ -107,31 +107,44 @@ def start_family(
 
 
 def issue(
-    session: Session, mint: Mint, standing: Standing, *, scope: frozenset[str], nonce: str | None
-) -> dict[str, Any]:
-    """Return the token response of RFC 6749 §5.1 with the ID token of OIDC Core §3.1.3.3."""
+    session: Session, mint: Mint, standing: Standing, *, scope: frozenset[str], nonce: str | None,
+    jkt: str | None = None, with_refresh_token: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the token response of RFC 6749 §5.1 with the ID token of OIDC Core §3.1.3.3.
+
+    ``jkt`` is the DPoP key that the access token is bound to, and a public client's refresh token as well: a
+    confidential client's is bound to the client (RFC 9449 §5).
+    """
     family, act_as = standing.family, standing.act_as
     act = act_claim(act_as) if act_as else None
     subject = Subject(
         sub=subject_for(mint.settings, family.client, family.account_id),
         client_id=family.client_id, scope=scope,
         sid=act_as.id if act_as else family.session_id, authenticated_at=family.authenticated_at, act=act,
+        jkt=jkt,
     )  # fmt: skip
     token, life = mint_access_token(
         mint, subject, audience=family.client_id if act_as else mint.settings.issuer, family_id=family.id,
         until=act_as.expires_at if act_as else None,
     )  # fmt: skip
     answer: dict[str, Any] = {
-        "access_token": token, "token_type": "Bearer", "expires_in": life, "scope": " ".join(sorted(scope)),
+        "access_token": token, "token_type": token_type(jkt), "expires_in": life,
+        "scope": " ".join(sorted(scope)),
     }  # fmt: skip
     if "openid" in scope:
         answer["id_token"] = mint_id_token(
             mint, subject, alg=family.client.id_token_signed_response_alg, access_token=token, nonce=nonce,
             extra=banner_claims(act_as) if act_as else None,
         )  # fmt: skip
-    if act_as is None and REFRESH_TOKEN in family.client.grant_types:
-        answer["refresh_token"] = mint_refresh_token(session, family)
+    if with_refresh_token and act_as is None and REFRESH_TOKEN in family.client.grant_types:
+        bound_to = None if family.client.is_confidential else jkt
+        answer["refresh_token"] = mint_refresh_token(session, mint.settings, family, jkt=bound_to)
     return answer
+
+
+def token_type(jkt: str | None) -> str:
+    """Return how an access token is to be sent (RFC 6750 §2.1, RFC 9449 §5)."""
+    return "Bearer" if jkt is None else "DPoP"
 
 
 def act_claim(act_as: ActAsSession) -> ActClaim:
@@ -147,13 +160,22 @@ def banner_claims(act_as: ActAsSession) -> dict[str, Any]:
     return {**claims, "name": act_as.grant.owner.name, "session_expiry": clock.epoch(act_as.expires_at)}
 
 
-def mint_refresh_token(session: Session, family: TokenFamily) -> str:
+def refresh_token_end(settings: Settings, family: TokenFamily, now: datetime) -> datetime:
+    """Return until when a refresh token is good: as long as its family, and offline only while it is used."""
+    idle = timedelta(seconds=settings.offline_refresh_idle)
+    return min(family.expires_at, now + idle) if family.offline else family.expires_at
+
+
+def mint_refresh_token(
+    session: Session, settings: Settings, family: TokenFamily, *, jkt: str | None = None
+) -> str:
     """Return a new refresh token of the family; it lives no longer than the family."""
+    now = clock.now()
     secret = credentials.mint_secret(SecretKind.REFRESH_TOKEN)
     session.add(
         RefreshToken(
-            digest=credentials.digest(secret), family_id=family.id, created_at=clock.now(),
-            expires_at=family.expires_at,
+            digest=credentials.digest(secret), family_id=family.id, created_at=now,
+            expires_at=refresh_token_end(settings, family, now), jkt=jkt,
         )
     )  # fmt: skip
     return secret

@@ -141,13 +141,23 @@ class Client(Base):
         return secret_matches(self, client_secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Tell whether the client registered this way of authenticating, at every endpoint the same one."""
+        """Tell whether the client registered this way of authenticating, at every endpoint the same one.
+
+        Of the fapi2 profile's clients nothing but a signature counts (FAPI 2.0 Security Profile §5.3.2.1).
+        """
+        if self.profile == ClientProfile.FAPI2 and method != "private_key_jwt":
+            return False
         return bool(endpoint) and method == self.token_endpoint_auth_method
 
     @property
     def is_confidential(self) -> bool:
         """Whether the client can keep a secret (RFC 6749 §2.1)."""
         return self.token_endpoint_auth_method != "none"
+
+    @property
+    def needs_dpop(self) -> bool:
+        """Whether it gets no access token that is not bound to a key (RFC 9449 §5.2, FAPI 2.0 §5.3.2.1)."""
+        return self.dpop_bound_access_tokens or self.profile == ClientProfile.FAPI2
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from idp.oauth.client_assertion import find_asserted_client
 from idp.oauth.client_metadata import AUTH_METHODS
 from idp.oauth.clients import find_client
+from idp.oauth.dpop import Proof, ProofRefused, read_proof, use_proof
 from idp.oauth.models import Client
 from idp.oauth.parameters import Parameters
 from idp.oauth.tokens import Mint
@@ -41,9 +42,13 @@ class EndpointAnswer:
 class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # Authlib is untyped
     """A parsed request as Authlib wants it; ``form`` and ``payload`` are the strictly parsed parameters."""
 
-    def __init__(self, parameters: Parameters, headers: Mapping[str, str], *, uri: str) -> None:
+    def __init__(
+        self, parameters: Parameters, headers: Mapping[str, str], *, uri: str, dpop: str | None = None
+    ) -> None:
         super().__init__("POST", uri, headers=headers)
         self.parameters = parameters
+        self.dpop = dpop
+        """The DPoP header, if there is one."""
         self.payload = BasicOAuth2Payload(dict(parameters))
 
     @property
@@ -59,6 +64,7 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
         super().__init__()
         self.session = session
         self.mint = mint
+        self.proof: Proof | None = None
         self.register_client_auth_method("private_key_jwt", self._authenticate_assertion)
         for grant in grants:
             self.register_grant(grant)
@@ -84,10 +90,39 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
     def create_token_response(self, request: ProtocolRequest) -> EndpointAnswer:
         """Answer each refusal; Authlib itself lets one that is raised while it looks for the grant pass."""
         try:
+            self.proof = self._read_proof(request)
             answer: EndpointAnswer = super().create_token_response(request)
         except OAuth2Error as error:
             answer = self.handle_error_response(request, error)
         return answer
+
+    def _read_proof(self, request: ProtocolRequest) -> Proof | None:
+        """Read the proof before all else: whoever only lacks a nonce has used nothing up (RFC 9449 §8)."""
+        settings = self.mint.settings
+        if request.dpop is None:
+            return None
+        try:
+            return read_proof(
+                settings, proof=request.dpop, method="POST", uri=request.uri,
+                nonce_required=settings.dpop_nonce_required,
+            )  # fmt: skip
+        except ProofRefused as refused:
+            raise DpopError(refused) from refused
+
+    def use_proof(self, client: Client) -> str | None:
+        """Return the key that tokens will be bound to, and use its proof up; None for bearer tokens.
+
+        :raises OAuth2Error: the proof was used before, or this client needs one (RFC 9449 §5).
+        """
+        if self.proof is None:
+            if client.needs_dpop:
+                raise InvalidRequestError("DPoP header is missing; this client's tokens are bound to a key")
+            return None
+        try:
+            use_proof(self.session, self.proof)
+        except ProofRefused as refused:
+            raise DpopError(refused) from refused
+        return self.proof.jkt
 
     def answer(
         self,
@@ -147,6 +182,14 @@ class ClientNotAuthenticated(InvalidClientError):  # type: ignore[misc]  # Authl
         return [("WWW-Authenticate", 'Basic realm="oauth", error="invalid_client"')]
 
 
+class DpopError(OAuth2Error):  # type: ignore[misc]  # Authlib is untyped
+    """400 ``invalid_dpop_proof`` or ``use_dpop_nonce`` (RFC 9449 §5, §8)."""
+
+    def __init__(self, refused: ProofRefused) -> None:
+        super().__init__(refused.description)
+        self.error = refused.error
+
+
 class _UnsupportedGrantType(UnsupportedGrantTypeError):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(None)
@@ -158,12 +201,15 @@ class Grant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  # Authlib is 
 
     request: ProtocolRequest
     server: ProtocolServer
+    jkt: str | None = None
+    """Thumbprint of the DPoP key that was proved in this request; tokens are bound to it (RFC 9449 §5)."""
 
     def validate_token_request(self) -> None:
-        """Authenticate the client, check its registration, then look at the grant itself."""
+        """Authenticate the client, check its registration and proof, then look at the grant itself."""
         client = self.server.authenticate_client(self.request)
         if self.GRANT_TYPE not in client.grant_types:
             raise UnauthorizedClientError("The client is not registered for this grant_type")
+        self.jkt = self.server.use_proof(client)
         self.check_request(client, self.request.parameters)
 
     def check_request(self, client: Client, parameters: Parameters) -> None:

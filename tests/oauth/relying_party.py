@@ -18,6 +18,7 @@ from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from tests.accounts.visitor import Visitor
 from tests.clients_of_the_world import MYAPP_SECRET, RADIO_SECRET, SHOP_SECRET
 from tests.oauth.assertions import ASSERTION_TYPE, claims_of, client_assertion
+from tests.oauth.proofs import proof
 from tests.world import MANAGER, World
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -184,6 +185,8 @@ class RelyingParty:
     key: dict[str, Any] = field(default_factory=dict)
     received: list[str] = field(default_factory=list)
     """Every secret that the server handed to any party of this test."""
+    dpop_key: dict[str, Any] = field(default_factory=dict)
+    """With one, each request to the token endpoint carries a proof (RFC 9449), and calls to an API may."""
 
     # --- the authorization endpoint -----------------------------------------------------------------------
 
@@ -238,16 +241,30 @@ class RelyingParty:
         more: Mapping[str, str] | None = None,
     ) -> TestResponse:  # fmt: skip
         """Post where clients authenticate; ``headers`` replace the right ones, ``more`` add to them."""
-        body, own_headers = self.message(parameters)
+        body, own_headers = self.message(parameters, path=path.partition("?")[0])
         return self.world.app.test_client(use_cookies=False).post(
             path, base_url=self.world.settings.issuer, data=body,
             content_type=FORM, headers={**(own_headers if headers is None else headers), **(more or {})},
         )  # fmt: skip
 
-    def message(self, parameters: Mapping[str, Any], /, **deviation: Any) -> tuple[str, dict[str, str]]:
-        """Return body and headers of a request to the token endpoint."""
-        proof, headers = self.authentication()
-        return urlencode(pairs({**proof, **parameters, **deviation})), headers
+    def message(
+        self, parameters: Mapping[str, Any], /, *, path: str = "/oauth/token", **deviation: Any
+    ) -> tuple[str, dict[str, str]]:
+        """Return body and headers of a request to the token endpoint, or to another of its like."""
+        credentials, headers = self.authentication()
+        if self.dpop_key:
+            headers = {**headers, "DPoP": self.proof(path)}
+        return urlencode(pairs({**credentials, **parameters, **deviation})), headers
+
+    def proof(self, path: str = "/oauth/token", **deviation: Any) -> str:
+        """Return a fresh DPoP proof of this party's key for one request; ``token`` is what it goes with."""
+        key = deviation.pop("key", self.dpop_key)
+        return proof(key, settings=self.world.settings, path=path, **deviation)
+
+    def with_proof(self, token: str, path: str, *, method: str = "GET", **deviation: Any) -> dict[str, str]:
+        """Return the headers that send a DPoP-bound access token with its proof (RFC 9449 §7.1)."""
+        sent = self.proof(path, **{"method": method, "token": token, **deviation})
+        return {"Authorization": f"DPoP {token}", "DPoP": sent}
 
     def authentication(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return body parameters and headers that prove who this client is, in its registered way."""

@@ -45,6 +45,8 @@ class AuthorizationCodeGrant(Grant):
             != code.redirect_uri
         ):
             raise _refused()
+        if code.family.jkt not in {None, self.jkt}:  # RFC 9449 §10
+            raise _refused()
         _check_verifier(code, parameters.get("code_verifier"))
         self.code = code
 
@@ -63,7 +65,7 @@ class AuthorizationCodeGrant(Grant):
         if used is None:
             self._revoke_replayed(self.code)
         scope = frozenset(standing.family.scope.split())
-        body = issue(session, self.server.mint, standing, scope=scope, nonce=self.code.nonce)
+        body = issue(session, self.server.mint, standing, scope=scope, nonce=self.code.nonce, jkt=self.jkt)
         return 200, body, []
 
     def _revoke_replayed(self, code: AuthorizationCode) -> None:
@@ -93,5 +95,5 @@ def _check_verifier(code: AuthorizationCode, verifier: str | None) -> None:
 
 def _refused() -> InvalidGrantError:
     return InvalidGrantError(
-        "code is unknown, over, used, or not for this client, redirect_uri or code_verifier"
+        "code is unknown, over, used, or not for this client, redirect_uri, code_verifier or key"
     )

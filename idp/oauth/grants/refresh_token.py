@@ -1,5 +1,6 @@
 """``grant_type=refresh_token`` (RFC 6749 §6) with rotation and reuse detection (RFC 9700 §4.14.2)."""
 
+from datetime import datetime
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError
@@ -11,14 +12,18 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.mail import messages
-from idp.oauth.issuing import issue, revoke_family, standing_of
-from idp.oauth.models import Client, RefreshToken
+from idp.oauth.issuing import issue, refresh_token_end, revoke_family, standing_of
+from idp.oauth.models import Client, ClientProfile, RefreshToken
 from idp.oauth.parameters import Parameters
 from idp.oauth.server import Grant
 
 
 class RefreshTokenGrant(Grant):
-    """Rotate: each token is used once; the second use of one revokes its whole family."""
+    """Rotate: each token is used once; the second use of one revokes its whole family.
+
+    Clients of the fapi2 profile keep theirs, which is bound to their key (FAPI 2.0 Security Profile
+    §5.3.2.1); docs/decisions/0015-dpop-nonces.md says why nobody else has a second try.
+    """
 
     GRANT_TYPE = "refresh_token"
     token: RefreshToken
@@ -36,7 +41,7 @@ class RefreshTokenGrant(Grant):
             raise _refused()
         if token.used_at is not None:
             self._revoke_reused(token)
-        if clock.now() >= token.expires_at:
+        if clock.now() >= token.expires_at or token.jkt not in {None, self.jkt}:  # RFC 9449 §5
             raise _refused()
         granted = frozenset(token.family.scope.split())
         asked = frozenset(parameters["scope"].split()) if "scope" in parameters else granted
@@ -45,22 +50,35 @@ class RefreshTokenGrant(Grant):
         self.token, self.scope = token, asked
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
-        """Use the token up and issue its successor from the records as they are now."""
-        session = self.server.session
-        standing = standing_of(session, self.token.family, settings=self.server.mint.settings)
+        """Use the token, up or once more, and issue from the records as they are now."""
+        session, settings, family = self.server.session, self.server.mint.settings, self.token.family
+        standing, now = standing_of(session, family, settings=settings), clock.now()
         if standing is None:
             raise _refused()
-        used = session.execute(
+        rotates = family.client.profile != ClientProfile.FAPI2
+        if rotates:
+            self._use(used_at=now)
+        else:
+            self._use(expires_at=refresh_token_end(settings, family, now))
+        if not family.offline:
+            # Whoever works at a relying party is not idle here: it refreshes only for a person who is there.
+            touch(session, family.session_id, now=now)
+        body = issue(
+            session, self.server.mint, standing, scope=self.scope, nonce=None, jkt=self.jkt,
+            with_refresh_token=rotates,
+        )  # fmt: skip
+        return 200, body, []
+
+    def _use(self, **values: datetime) -> None:
+        """Note the use on a token that nobody has used up; of parallel rotations one gets past here."""
+        used = self.server.session.execute(
             update(RefreshToken)
             .where(RefreshToken.digest == self.token.digest, RefreshToken.used_at.is_(None))
-            .values(used_at=clock.now())
+            .values(**values)
             .returning(RefreshToken.digest)
         ).first()
         if used is None:
             self._revoke_reused(self.token)
-        # Whoever works at a relying party is not idle here: it refreshes only for a person who is there.
-        touch(session, self.token.family.session_id, now=clock.now())
-        return 200, issue(session, self.server.mint, standing, scope=self.scope, nonce=None), []
 
     def _revoke_reused(self, token: RefreshToken) -> None:
         """One of the two who have the token is a thief, and nobody can tell which: both are out."""
@@ -78,4 +96,4 @@ class RefreshTokenGrant(Grant):
 
 
 def _refused() -> InvalidGrantError:
-    return InvalidGrantError("refresh_token is unknown, over, revoked, used, or of another client")
+    return InvalidGrantError("refresh_token is unknown, over, revoked, used, or of another client or key")

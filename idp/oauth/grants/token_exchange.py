@@ -23,7 +23,7 @@ from idp.delegation import proxy_logins, tickets
 from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
 from idp.delegation.rules import ExchangeRefusal, SessionKind
 from idp.oauth.clients import find_client
-from idp.oauth.issuing import act_claim, audience_facts, client_facts, standing_of
+from idp.oauth.issuing import act_claim, audience_facts, client_facts, standing_of, token_type
 from idp.oauth.models import Client, TokenFamily
 from idp.oauth.parameters import Parameters
 from idp.oauth.server import Grant
@@ -145,12 +145,12 @@ class TokenExchangeGrant(Grant):
         subject = Subject(
             sub=subject_for(mint.settings, self.audience, act_as.grant.owner_id),
             client_id=self.client.client_id, scope=self.authority.scope, sid=act_as.id,
-            authenticated_at=act_as.started_at, act=act_claim(act_as),
+            authenticated_at=act_as.started_at, act=act_claim(act_as), jkt=self.jkt,
         )  # fmt: skip
         token, life = mint_access_token(
             mint, subject, audience=self.asked.audience, family_id=None, until=act_as.expires_at
         )
-        return self._body(token, ACCESS_TOKEN_TYPE, token_type="Bearer", life=life)
+        return self._body(token, ACCESS_TOKEN_TYPE, token_type=token_type(self.jkt), life=life)
 
     def _body(self, token: str, issued: str, *, token_type: str, life: int) -> dict[str, Any]:
         scope = " ".join(sorted(self.authority.scope))
@@ -180,10 +180,15 @@ class TokenExchangeGrant(Grant):
         )  # fmt: skip
 
     def _actor_claim(self, token: str) -> ActorClaim | None:
-        """Return what the actor token says, if it is a live access token of ours."""
+        """Return what the actor token says, if it is a live access token of ours.
+
+        One that is bound to a key is worth nothing without a proof of that key (RFC 9449 §7).
+        """
         try:
             claims = read_access_token(self.server.mint, token)
         except TokenUnreadable:
+            return None
+        if claims.jkt not in {None, self.jkt}:
             return None
         session = self.server.session
         family = session.get(TokenFamily, claims.family_id) if claims.family_id else None
