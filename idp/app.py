@@ -25,6 +25,7 @@ from idp.mail.rendering import templates_folder
 from idp.mounting import Mounted
 from idp.oauth import content_policy, endpoints
 from idp.oauth import views as oauth_views
+from idp.oauth.remote_keys import KeysNotFetched, fetch_keys
 from idp.settings import Settings
 from idp.web import (
     brand_of,
@@ -56,6 +57,15 @@ class OwnSiteCookie(SecureCookieSessionInterface):
 
 class Application(Flask):
     """Flask, except that an exception undoes the unit of work before it becomes a page."""
+
+    def dispatch_request(self) -> Any:
+        """Answer a request; where a client's keys are missing, fetch them with no unit of work open."""
+        try:
+            return super().dispatch_request()
+        except KeysNotFetched as missing:
+            unit_of_work.discard()
+            fetch_keys(current_settings(), missing.uri)
+            return super().dispatch_request()
 
     def handle_user_exception(self, e: Exception) -> Any:
         """Roll back, then let the error handlers speak."""

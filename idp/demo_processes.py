@@ -107,6 +107,7 @@ class DemoFolder:
                 **outside, "IDP_ISSUER": issuer, "IDP_MYPAGE_URL": mypage, "IDP_AGENCY_PORTAL_URL": portal,
                 "IDP_DATABASE_URL": self.database_url("idp"), "IDP_SECRET_KEY": self.secret("idp", make),
                 "IDP_ENCRYPTION_KEY": self.secret("idp_encryption", make),
+                "IDP_INSECURE_INTERNAL_CALLS": "1",  # the relying parties are on this machine
             },
             "mypage": {
                 "MYPAGE_BASE_URL": mypage, "MYPAGE_ISSUER": issuer, "MYPAGE_CLIENT_ID": "mypage",

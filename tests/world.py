@@ -86,7 +86,7 @@ class Template:
 
 def make_template(databases: Databases, kind: str, folder: Path) -> Template:
     """Make the club that each test gets a copy of."""
-    settings = Settings(database_url=databases.create(kind, folder))
+    settings = Settings(database_url=databases.create(kind, folder), INSECURE_internal_calls=True)
     database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
     template = Template(
         databases, settings.database_url, new_client_key(), "ock_secret-of-mypage", new_client_key(),
@@ -173,7 +173,9 @@ class World:
     @classmethod
     def copied(cls, template: Template, folder: Path) -> "World":
         """Return a new club that is like the template."""
-        settings = Settings(database_url=template.databases.copy(template.database_url, folder))
+        settings = Settings(
+            database_url=template.databases.copy(template.database_url, folder), INSECURE_internal_calls=True
+        )
         database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
         return cls(database, settings, template=template)
 

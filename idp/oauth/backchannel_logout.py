@@ -7,7 +7,6 @@ row keeps when the relying party confirmed.
 import uuid
 from collections.abc import Callable
 
-import requests
 from sqlalchemy.orm import Session
 
 from idp.db import Database
@@ -17,12 +16,13 @@ from idp.mail.models import Topic
 from idp.mail.outbox import enqueue_delivery
 from idp.oauth.clients import family_client_ids, find_client
 from idp.oauth.keys import KeyRingCache
+from idp.oauth.outgoing import CallFailed, post_form
 from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import Mint, mint_logout_token
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 
-CONNECT_SECONDS, ANSWER_SECONDS = 3, 5
+CALL_SECONDS = 5.0
 
 
 def logout_deliverer(database: Database, settings: Settings) -> Callable[[Delivery], Delivered]:
@@ -41,7 +41,7 @@ def logout_deliverer(database: Database, settings: Settings) -> Callable[[Delive
                 alg=client.id_token_signed_response_alg,
             )  # fmt: skip
             address = client.backchannel_logout_uri
-        _post(address, token)
+        _post(settings, address, token)
         return Delivered()
 
     return deliver
@@ -66,18 +66,14 @@ def _fan_out(session: Session, session_id: uuid.UUID) -> None:
         )  # fmt: skip
 
 
-def _post(address: str, token: str) -> None:
+def _post(settings: Settings, address: str, token: str) -> None:
     """Send one logout token (§2.5); 200 and 204 confirm it (§2.8).
 
     :raises DeliveryFailed: the relying party was not reached, or did not confirm.
     """
     try:
-        answer = requests.post(
-            address, data={"logout_token": token}, timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
-            allow_redirects=False, stream=True,
-        )  # fmt: skip
-    except requests.RequestException as error:
-        raise DeliveryFailed(f"not reached: {type(error).__name__}") from error
-    answer.close()
-    if answer.status_code not in {200, 204}:
-        raise DeliveryFailed(f"answered {answer.status_code}")
+        status = post_form(settings, address, {"logout_token": token}, seconds=CALL_SECONDS)
+    except CallFailed as error:
+        raise DeliveryFailed(error.reason) from error
+    if status not in {200, 204}:
+        raise DeliveryFailed(f"answered {status}")

@@ -5,18 +5,18 @@ Only registered keys count; a ``jwk``, ``jku`` or ``x5u`` in a header is never l
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
+from idp.oauth import remote_keys
+from idp.oauth.algorithms import FAPI2, signatures
 from idp.oauth.models import Client, ClientProfile
 from idp.settings import Settings
 
-FAPI2 = ("PS256", "ES256", "EdDSA")
-"""FAPI 2.0 Security Profile §5.4: what a client of that profile may sign with."""
 LONGEST_TOKEN = 64 * 1024
 MOST_KEYS = 20
 SMALLEST_RSA_BITS = 2048
@@ -36,13 +36,14 @@ class KeyUnusable(Exception):
 
 
 def decode_by_client(
-    client: Client, token: str, *, algorithms: Sequence[str], settings: Settings
+    client: Client, token: str, *, algorithms: Sequence[str], settings: Settings | None = None
 ) -> jwt.Token:
     """Return a JWT that the client signed with a registered key and one of these algorithms.
 
     Without ``kid`` each fitting key is tried, because OIDC Core §10.1 asks for one only where it is needed.
 
     :raises ClientSignatureInvalid: it did not.
+    :raises remote_keys.KeysNotFetched: its keys have to be asked for first; the application does that.
     """
     header = _read_header(token)
     alg, kid = header.get("alg"), header.get("kid")
@@ -50,10 +51,10 @@ def decode_by_client(
         algorithms = [one for one in algorithms if one in FAPI2]
     if not isinstance(alg, str) or alg not in algorithms or not (kid is None or isinstance(kid, str)):
         raise ClientSignatureInvalid
-    for jwk in _registered_keys(client, kid, settings):
+    for jwk in _registered_keys(client, kid):
         if fits(jwk, alg=alg, kid=kid):
             try:
-                return jwt.decode(token, import_public(jwk), algorithms=[alg])
+                return jwt.decode(token, import_public(jwk), registry=signatures([alg]))
             except (*_UNREADABLE, KeyUnusable):
                 continue
     raise ClientSignatureInvalid
@@ -73,10 +74,12 @@ def _read_header(token: str) -> dict[str, Any]:
     return header
 
 
-def _registered_keys(client: Client, kid: str | None, settings: Settings) -> Iterator[dict[str, Any]]:
-    """Yield the client's keys."""
-    keys = (client.jwks or {}).get("keys")
-    yield from (key for key in keys or () if isinstance(key, dict))
+def _registered_keys(client: Client, kid: str | None) -> tuple[dict[str, Any], ...]:
+    """Return the client's keys; those that it publishes are trusted no further than those it registers."""
+    if client.jwks_uri:
+        return remote_keys.keys_at(client.jwks_uri, kid=kid)[:MOST_KEYS]
+    keys = (client.jwks or {}).get("keys") or ()
+    return tuple(key for key in keys if isinstance(key, dict))
 
 
 def fits(jwk: dict[str, Any], *, alg: str, kid: str | None) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
+from idp.oauth.algorithms import CLIENT_ASSERTION, signatures
 from idp.oauth.client_keys import ClientSignatureInvalid, KeyUnusable, decode_by_client, import_public
 from idp.oauth.models import Client, ClientProfile
 from idp.settings import Settings
@@ -13,7 +14,8 @@ from tests.oauth.assertions import unsigned
 
 RSA = RSAKey.generate_key(2048)
 EC, OTHER = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
-ALL = ("RS256", "PS256", "ES256")
+ED = OKPKey.generate_key("Ed25519")
+ALL = CLIENT_ASSERTION
 
 
 def public(key: Any, **more: Any) -> dict[str, Any]:
@@ -26,14 +28,14 @@ def client_with(*keys: dict[str, Any], **fields: Any) -> Client:
 
 def made(key: Any, *, alg: str, kid: str | None = None) -> str:
     header = {"alg": alg} | ({"kid": kid} if kid else {})
-    return jwt.encode(header, {"a": 1}, key, algorithms=[alg])
+    return jwt.encode(header, {"a": 1}, key, registry=signatures([alg]))
 
 
 def decode(client: Client, token: str, algorithms: tuple[str, ...] = ALL) -> dict[str, Any]:
     return dict(decode_by_client(client, token, algorithms=algorithms, settings=Settings()).claims)
 
 
-@pytest.mark.parametrize(("key", "alg"), [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256")])
+@pytest.mark.parametrize(("key", "alg"), [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256"), (ED, "EdDSA")])
 @pytest.mark.parametrize("kid", [None, "k1"])
 def test_each_fitting_key_is_tried_where_the_header_names_none(key: Any, alg: str, kid: str | None) -> None:
     keys = (public(OTHER, kid="other"), public(key, kid="k1"), public(RSAKey.generate_key(2048), kid="last"))
@@ -100,7 +102,7 @@ def test_a_key_that_is_unsafe_or_none_at_all_is_refused(jwk: dict[str, Any], rea
         import_public(jwk)
 
 
-@pytest.mark.parametrize("key", [RSA, EC, OKPKey.generate_key("Ed25519")], ids=lambda key: key.key_type)
+@pytest.mark.parametrize("key", [RSA, EC, ED], ids=lambda key: key.key_type)
 def test_a_good_key_is_read(key: Any) -> None:
     assert import_public(public(key, use="sig", x5c=["ignored"])).thumbprint() == key.thumbprint()
     assert JWKRegistry.import_key(public(key)).thumbprint() == key.thumbprint()
