@@ -1,4 +1,4 @@
-"""Keys at a ``jwks_uri``: fetched when they are needed, asked for again at a new kid, never believed for long."""
+"""Keys at a ``jwks_uri``: fetched when needed, asked for again at a new kid, never believed for long."""
 
 from collections.abc import Iterator
 from datetime import timedelta
