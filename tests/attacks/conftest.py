@@ -1,28 +1,38 @@
 """One server for each kind of database, and nothing in its log that a request should not cause."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.attacks.stage import EVIL_SECRET, Stage
+from tests.databases import SQLITE
 from tests.oauth.relying_party import RelyingParty, parties_of
 from tests.personas import Casting
 from tests.world import MANAGER, Template, World
 
-KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(f"attacks on {kind}")) for kind in ("sqlite",)]
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests on one kind of database together, so that each kind needs one server."""
+    for item in items:
+        if item.path.parent == HERE:
+            kind = getattr(item, "callspec", None) and item.callspec.params.get("database_kind")
+            item.add_marker(pytest.mark.xdist_group(f"attacks on {kind or SQLITE}"))
 
 
 @pytest.fixture(scope="session")
 def open_stage(
-    template: Template, tmp_path_factory: pytest.TempPathFactory
+    templates: Callable[[str], Template], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Stage]]:
     stages: dict[str, Stage] = {}
 
     def open_one(kind: str) -> Stage:
         if kind not in stages:
             folder = tmp_path_factory.mktemp(kind)
-            copy = World.copied(template, folder)
-            stages[kind] = Stage(copy.database, copy.settings, template=template, folder=folder)
+            copy = World.copied(templates(kind), folder)
+            stages[kind] = Stage(copy.database, copy.settings, template=copy.template, folder=folder)
             stages[kind].arena.await_start()
         return stages[kind]
 
@@ -31,9 +41,9 @@ def open_stage(
         stage.close()
 
 
-@pytest.fixture(scope="session", params=KINDS)
-def served(request: pytest.FixtureRequest, open_stage: Callable[[str], Stage]) -> Stage:
-    return open_stage(request.param)
+@pytest.fixture(scope="session")
+def served(database_kind: str, open_stage: Callable[[str], Stage]) -> Stage:
+    return open_stage(database_kind)
 
 
 @pytest.fixture

@@ -86,7 +86,6 @@ def attacked_addresses(stage: Stage, mypage: RelyingParty) -> Iterator[str]:
 
 
 @case("AZ-034")
-@pytest.mark.xdist_group("attacks on sqlite")
 def test_a_browser_that_opens_such_addresses_runs_no_script(open_stage: Callable[[str], Stage]) -> None:
     stage = open_stage("sqlite")
     issuer, port = stage.settings.issuer, stage.arena.port
