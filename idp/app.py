@@ -25,6 +25,7 @@ from idp.mail.rendering import templates_folder
 from idp.mounting import Mounted
 from idp.oauth import content_policy, endpoints
 from idp.oauth import views as oauth_views
+from idp.oauth.device import views as device_views
 from idp.oauth.remote_keys import KeysNotFetched, fetch_keys
 from idp.settings import Settings
 from idp.web import (
@@ -146,6 +147,7 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
         *DELEGATION_BLUEPRINTS,
         endpoints.PROTOCOL,
         oauth_views.PAGES,
+        device_views.PAGES,
         health.blueprint,
     ):
         app.register_blueprint(blueprint)

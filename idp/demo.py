@@ -23,17 +23,19 @@ from idp.delegation.rules import READ, WORDING, WRITE, GrantState, end_of_term
 from idp.delegation.service import Consent
 from idp.oauth.client_metadata import (
     AUTHORIZATION_CODE,
+    DEVICE_CODE,
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
     ClientMetadata,
 )
 from idp.oauth.clients import change_client, register_client
 from idp.oauth.keys import ensure_keys
-from idp.oauth.models import SignInPage
+from idp.oauth.models import Client, SignInPage
 from idp.settings import Settings
 
 PASSWORD = "hidamari-denchi-2026"  # noqa: S105 - the demo prints it
 MYPAGE_SCOPE = "openid profile email products products.write delegations.read"
+DISPLAY_SCOPE = "openid profile products offline_access"
 PORTAL_SCOPE = "openid profile email agency.read delegations.read delegations.manage act_as"
 
 
@@ -160,7 +162,7 @@ def load_cast(session: Session, settings: Settings, secrets: ClientSecrets) -> N
 
 
 def register_clients(session: Session, settings: Settings, secrets: ClientSecrets) -> None:
-    """Register マイページ and the agency portal."""
+    """Register マイページ, the agency portal and the display on the wall."""
     for metadata in client_metadata(settings, secrets):
         register_client(session, metadata)
 
@@ -168,11 +170,13 @@ def register_clients(session: Session, settings: Settings, secrets: ClientSecret
 def move_clients(session: Session, settings: Settings, secrets: ClientSecrets) -> None:
     """Bring the addresses of マイページ and the portal up to date when they moved to other ports."""
     for metadata in client_metadata(settings, secrets):
+        if session.get(Client, metadata.client_id) is None:  # the demo is older than this client
+            register_client(session, metadata)
         change_client(session, metadata)
 
 
-def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientMetadata, ClientMetadata]:
-    """Return what マイページ and the agency portal are registered with."""
+def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientMetadata, ...]:
+    """Return what マイページ, the agency portal and the display on the wall are registered with."""
     mypage, portal = settings.mypage_url, settings.agency_portal_url
     return (
         ClientMetadata(
@@ -195,6 +199,10 @@ def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientM
             initiate_login_uri=f"{portal}/oidc/initiate",
             backchannel_logout_uri=f"{portal}/oidc/backchannel-logout", sign_in_page=SignInPage.AGENCIES,
             act_as_audiences=("mypage",),
+        ),
+        ClientMetadata(
+            client_id="display", client_name="おうちの電力モニター", token_endpoint_auth_method="none",  # noqa: S106
+            grant_types=(DEVICE_CODE, REFRESH_TOKEN), scope=DISPLAY_SCOPE,
         ),
     )  # fmt: skip
 

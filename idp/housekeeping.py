@@ -16,6 +16,7 @@ from idp.accounts.models import BrowserSession, MailLink, SignInFailure
 from idp.db import Database
 from idp.delegation.models import ActAsSession, ActAsTicket
 from idp.oauth import keys
+from idp.oauth.device.models import DeviceRequest
 from idp.oauth.models import (
     AuthorizationCode,
     AuthorizationRequest,
@@ -60,6 +61,7 @@ def _steps() -> Iterator[Step]:
         (AuthorizationRequest.id, AuthorizationRequest.expires_at),
         (AuthorizationCode.digest, AuthorizationCode.expires_at),
         (RefreshToken.digest, RefreshToken.expires_at),
+        (DeviceRequest.id, DeviceRequest.expires_at),
         (ActAsTicket.digest, ActAsTicket.expires_at),
     ):
         yield lambda session, key=key, ends=ends: _delete(session, key, ends < clock.now() - PROTOCOL_KEPT)  # type: ignore[misc]
@@ -97,6 +99,7 @@ def _delete_families(session: Session) -> int:
     used = or_(
         exists().where(AuthorizationCode.family_id == TokenFamily.id),
         exists().where(RefreshToken.family_id == TokenFamily.id),
+        exists().where(DeviceRequest.family_id == TokenFamily.id),
     )
     return _delete(session, TokenFamily.id, TokenFamily.expires_at < clock.now() - PROTOCOL_KEPT, ~used)
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from idp.oauth.client_metadata import (
     AUTHORIZATION_CODE,
+    DEVICE_CODE,
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
     ClientMetadata,
@@ -17,6 +18,7 @@ from idp.oauth.models import SignInPage
 SHOP_SECRET = "ock_secret-of-the-shop"
 RADIO_SECRET = "ock_secret-of-the-radio"
 MYAPP_SECRET = "ock_secret-of-myapp"
+PANEL_SECRET = "ock_secret-of-the-panel"
 
 
 def register_more_clients(session: Session, *, rival_key: dict[str, Any]) -> None:
@@ -24,7 +26,8 @@ def register_more_clients(session: Session, *, rival_key: dict[str, Any]) -> Non
 
     shop: confidential, in no proxy login; spa: public, two redirect URIs; native: public, on the loopback
     address; myapp: understands ``act`` and permissions that nobody granted; radio: an audience of the portal
-    that does not understand ``act``; rival-portal: the portal of another agency.
+    that does not understand ``act``; rival-portal: the portal of another agency; panel: a confidential device
+    that keeps no refresh token and may ask for the tokens of one API.
     """
     code, refresh = AUTHORIZATION_CODE, REFRESH_TOKEN
     for metadata in (
@@ -59,6 +62,11 @@ def register_more_clients(session: Session, *, rival_key: dict[str, Any]) -> Non
             redirect_uris=("https://rival.example/cb",), grant_types=(code, refresh, TOKEN_EXCHANGE),
             scope="openid profile email agency.read delegations.read delegations.manage act_as",
             sign_in_page=SignInPage.AGENCIES, act_as_audiences=("mypage",),
+        ),
+        ClientMetadata(
+            client_id="panel", client_name="操作盤", token_endpoint_auth_method="client_secret_basic",
+            secret=PANEL_SECRET, grant_types=(DEVICE_CODE,), scope="openid profile",
+            allowed_resources=("https://meter.example/api",),
         ),
     ):  # fmt: skip
         register_client(session, replace(metadata, first_party=True))

@@ -41,6 +41,9 @@ class Event(StrEnum):
     PROXY_LOGIN_ENDED = "proxy_login.ended"
     CODE_REPLAYED = "code.replayed"
     TOKEN_REUSED = "token.reused"  # noqa: S105 - an event
+    DEVICE_APPROVED = "device.approved"
+    DEVICE_DENIED = "device.denied"
+    USER_CODE_REFUSED = "device.code.refused"
     CLIENT_REGISTERED = "client.registered"
     CLIENT_CHANGED = "client.changed"
     KEY_ROTATED = "key.rotated"

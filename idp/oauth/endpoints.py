@@ -8,14 +8,16 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response, url_for
 from flask import request as flask_request
 
 from idp.oauth.bearer import identify
 from idp.oauth.cors import add_cors_headers
+from idp.oauth.device.authorization import authorize_device
 from idp.oauth.discovery import metadata
 from idp.oauth.dpop import current_nonce
 from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
+from idp.oauth.grants.device_code import DeviceCodeGrant
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
 from idp.oauth.introspection import JWT_ANSWER, introspect
@@ -29,7 +31,7 @@ from idp.unit_of_work import current_session
 from idp.web import current_settings, require_scope
 
 _PATH = "/:@!$&'()*+,;=~-._"
-GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant)
+GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant, DeviceCodeGrant)
 PROTOCOL = Blueprint("oauth", __name__)
 PROTOCOL.after_request(add_cors_headers)
 
@@ -86,6 +88,16 @@ def _cacheable(body: dict[str, Any]) -> Response:
 def token() -> Response:
     """Serve the token endpoint (RFC 6749 §3.2)."""
     return _back_channel(lambda server, request: server.create_token_response(request))
+
+
+@PROTOCOL.post("/oauth/device_authorization")
+def device_authorization() -> Response:
+    """Serve the device authorization endpoint (RFC 8628 §3.1)."""
+    endpoint = partial(
+        authorize_device, address=flask_request.remote_addr or "",
+        verification_uri=f"{current_settings().issuer_origin}{url_for('device_pages.enter')}",
+    )  # fmt: skip
+    return _back_channel(lambda server, request: server.answer(endpoint, request))
 
 
 @PROTOCOL.post("/oauth/introspect")

@@ -16,6 +16,7 @@ from idp.mail.models import OutboxItem, Topic
 from tests.journeys import mailed_links
 from tests.journeys.club import Club
 from tests.journeys.delegating import act_for, name_agency, revoke
+from tests.journeys.devices import NEVER_SHOWN, switch_on
 from tests.journeys.mailed_links import ask, make_old
 from tests.journeys.person import Crowd, Person
 from tests.journeys.registering import SEVERAL, fill_in_agency, fill_in_owner, new_address
@@ -181,6 +182,22 @@ def proxy_login(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("not-staff", home.open(f"{club.portal}/agency"))
 
 
+def owner_connects_device(club: Club, crowd: Crowd) -> Iterator[Stop]:
+    """機器をつなぐ, with all that can become of a number."""
+    owner, display = crowd(), switch_on(club)
+    yield Stop("device", owner.open(f"{club.idp}/device"))
+    yield Stop("device-refused", owner.fill({"番号": "1234"}).press("次へ"))
+    owner.fill({"番号": NEVER_SHOWN}).press("次へ").sign_in(club.casting.owner().email)
+    yield Stop("device-unknown", owner)
+    yield Stop("device-confirm", owner.fill({"番号": display.number}).press("次へ"))
+    yield Stop("device-approved", owner.press("許可する"))
+    yield Stop("device-used", owner.open(display.qr_code))
+    yield Stop("device-denied", owner.open(switch_on(club).qr_code).press("許可しない"))
+    for _ in range(10):
+        owner.open(f"{club.idp}/device?user_code={NEVER_SHOWN}")
+    yield Stop("device-wait", owner)
+
+
 def refusals(club: Club, crowd: Crowd) -> Iterator[Stop]:
     """Pages that say no."""
     lost = crowd()
@@ -281,6 +298,9 @@ CHAPTERS = {
             mypage="mypage.home customer.show products.index services.choose services.confirm power.show",
             portal="owner proxy_login_ended",
         ),
+    ),
+    "owner-connects-device": Chapter(
+        "機器をつなぐ", owner_connects_device, _pages(idp="device_pages.enter device_pages.answered")
     ),
     "refusals": Chapter(
         "できないことを伝えるページ", refusals, _pages(idp="oauth_pages.authorize", mypage="rp.callback")

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from idp.demo import HANAKO, MemberPart, OwnerPart
 from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from tests.accounts.visitor import Visitor
-from tests.clients_of_the_world import MYAPP_SECRET, RADIO_SECRET, SHOP_SECRET
+from tests.clients_of_the_world import MYAPP_SECRET, PANEL_SECRET, RADIO_SECRET, SHOP_SECRET
 from tests.oauth.assertions import ASSERTION_TYPE, claims_of, client_assertion
 from tests.oauth.proofs import proof
 from tests.world import MANAGER, World
@@ -329,12 +329,12 @@ def parties_of(world: World) -> dict[str, RelyingParty]:
     from idp.oauth.models import Client
 
     secrets = {"mypage": world.template.mypage_secret, "shop": SHOP_SECRET, "myapp": MYAPP_SECRET,
-               "radio": RADIO_SECRET}  # fmt: skip
+               "radio": RADIO_SECRET, "panel": PANEL_SECRET}  # fmt: skip
     keys = {"agency-portal": world.template.portal_key, "rival-portal": world.template.rival_key}
     clients, received = world.read(lambda session: session.scalars(select(Client)).all()), list[str]()
     return {
         client.client_id: RelyingParty(
-            world, client.client_id, client.redirect_uris[0], client.scope,
+            world, client.client_id, next(iter(client.redirect_uris), ""), client.scope,
             method=client.token_endpoint_auth_method, secret=secrets.get(client.client_id, ""),
             key=keys.get(client.client_id, {}), received=received,
         )
