@@ -90,19 +90,22 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
     def create_token_response(self, request: ProtocolRequest) -> EndpointAnswer:
         """Answer each refusal; Authlib itself lets one that is raised while it looks for the grant pass."""
         try:
-            self.proof = self._read_proof(request)
+            self.load_proof(request)
             answer: EndpointAnswer = super().create_token_response(request)
         except OAuth2Error as error:
             answer = self.handle_error_response(request, error)
         return answer
 
-    def _read_proof(self, request: ProtocolRequest) -> Proof | None:
-        """Read the proof before all else: whoever only lacks a nonce has used nothing up (RFC 9449 §8)."""
+    def load_proof(self, request: ProtocolRequest) -> None:
+        """Read the proof before all else: whoever only lacks a nonce has used nothing up (RFC 9449 §8).
+
+        :raises OAuth2Error: there is one, and it is not in order.
+        """
         settings = self.mint.settings
         if request.dpop is None:
-            return None
+            return
         try:
-            return read_proof(
+            self.proof = read_proof(
                 settings, proof=request.dpop, method="POST", uri=request.uri,
                 nonce_required=settings.dpop_nonce_required,
             )  # fmt: skip

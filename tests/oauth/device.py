@@ -1,5 +1,6 @@
 """A device without a keyboard, and the person who lets it in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -37,12 +38,15 @@ class Device:
         return self.party.token(parameters, **deviation)
 
 
-def ask(party: RelyingParty, /, *, address: str = "127.0.0.1", **parameters: Any) -> TestResponse:
-    """Ask to be let in, from this network address."""
-    body, headers = party.message({"client_id": party.client_id, **parameters})
+def ask(
+    party: RelyingParty, /, *, address: str = "127.0.0.1", headers: Mapping[str, str] | None = None,
+    **parameters: Any,
+) -> TestResponse:  # fmt: skip
+    """Ask to be let in, from this network address; ``headers`` add to the right ones."""
+    body, own = party.message({"client_id": party.client_id, **parameters}, path=ENDPOINT)
     return party.world.app.test_client(use_cookies=False).post(
-        ENDPOINT, base_url=party.world.settings.issuer, data=body, headers=headers, content_type=FORM,
-        environ_base={"REMOTE_ADDR": address},
+        ENDPOINT, base_url=party.world.settings.issuer, data=body, content_type=FORM,
+        headers={**own, **(headers or {})}, environ_base={"REMOTE_ADDR": address},
     )  # fmt: skip
 
 

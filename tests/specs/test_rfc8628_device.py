@@ -37,9 +37,9 @@ def moment(time_machine: TimeMachineFixture) -> TimeMachineFixture:
     return time_machine
 
 
-def change_client(world: World, **change: object) -> None:
-    """Change how the display is registered."""
-    changing = update(Client).where(Client.client_id == "display").values(**change)
+def change_client(world: World, client_id: str, **change: object) -> None:
+    """Change how a client is registered."""
+    changing = update(Client).where(Client.client_id == client_id).values(**change)
     world.write(lambda session: session.execute(changing))
 
 
@@ -94,14 +94,24 @@ def test_clients_authenticate_as_at_the_token_endpoint(
     assert ask(display).get_json()["error"] == "invalid_client"
 
 
-@pytest.mark.parametrize("change", [{"grant_types": ["refresh_token"]}, {"profile": ClientProfile.FAPI2},
-                                    {"sign_in_page": "agencies"}], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "change", [{"grant_types": ["refresh_token"]}, {"sign_in_page": "agencies"}], ids=str
+)
 def test_only_owners_clients_that_are_registered_for_the_grant_may_ask(
     world: World, display: RelyingParty, change: dict[str, object]
 ) -> None:
     assert ask(display).status_code == 200
-    change_client(world, **change)
+    change_client(world, "display", **change)
     refused = ask(display)
+    assert (refused.status_code, refused.get_json()["error"]) == (400, "unauthorized_client")
+
+
+def test_a_client_of_the_fapi2_profile_has_other_ways(world: World, parties: dict[str, RelyingParty]) -> None:
+    portal = parties["rival-portal"]
+    change_client(world, "rival-portal", grant_types=[DEVICE_CODE], sign_in_page="owners")
+    assert ask(portal).status_code == 200
+    change_client(world, "rival-portal", profile=ClientProfile.FAPI2)
+    refused = ask(portal)
     assert (refused.status_code, refused.get_json()["error"]) == (400, "unauthorized_client")
 
 
@@ -256,7 +266,7 @@ def test_a_client_without_the_grant_is_refused(
 def test_a_client_that_is_gone_lets_nothing_in(world: World, display: RelyingParty) -> None:
     device, browser = begin(display), world.browser(HANAKO)
     form = answer_form(browser.get(device.path))
-    change_client(world, status=ClientStatus.DISABLED)
+    change_client(world, "display", status=ClientStatus.DISABLED)
     sent = browser.post("/device/answer", {**form, "answer": "approve"})
     assert browser.get(sent.location).status_code == 410
     assert browser.get(address_of(device.user_code)).status_code == 400

@@ -1,4 +1,8 @@
-"""The device authorization endpoint (RFC 8628 §3.1, §3.2)."""
+"""The device authorization endpoint (RFC 8628 §3.1, §3.2).
+
+A DPoP proof may come along, though no text asks for one here: the device code is then bound to its key, as a
+pushed request is (RFC 9449 §10.1).
+"""
 
 from urllib.parse import urlencode
 
@@ -19,11 +23,13 @@ def authorize_device(
     server: ProtocolServer, request: ProtocolRequest, *, address: str, verification_uri: str
 ) -> EndpointAnswer:
     """Answer a device that asks to be let in, from a network address, with its two codes."""
+    server.load_proof(request)
     client = server.authenticate_client(request)
     _check_client(client)
     asked = Asked(
         scope=_check_scope(client, request.parameters),
-        resources=_check_resources(client, request.parameters), jkt=None, address=address,
+        resources=_check_resources(client, request.parameters), address=address,
+        jkt=server.use_proof(client) if request.dpop is not None else None,
     )  # fmt: skip
     settings = server.mint.settings
     try:

@@ -53,6 +53,8 @@ class DeviceCodeGrant(Grant):
         device = lock_by_device_code(session, presented)
         if device is None or device.client_id != client.client_id or device.used_at is not None:
             raise _refused()
+        if device.jkt not in {None, self.jkt}:
+            raise _refused()
         if device.answer == DeviceAnswer.DENIED:
             raise AccessDeniedError("the person did not let the device in")
         if now >= device.expires_at:
@@ -70,8 +72,9 @@ class DeviceCodeGrant(Grant):
         if standing is None or not use_up(session, self.device, now=clock.now()):
             raise _refused()
         scope = frozenset(standing.family.scope.split())
-        return 200, issue(session, self.server.mint, standing, scope=scope, nonce=None), []
+        body = issue(session, self.server.mint, standing, scope=scope, nonce=None, jkt=self.jkt)
+        return 200, body, []
 
 
 def _refused() -> InvalidGrantError:
-    return InvalidGrantError("device_code is unknown, used, revoked, or of another client")
+    return InvalidGrantError("device_code is unknown, used, revoked, or of another client or key")
