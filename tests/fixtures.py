@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run tests that use the server's database on this one; by default on SQLite, and those of "
         f"{', '.join(sorted(ON_BOTH))} on PostgreSQL too",
     )  # fmt: skip
+    parser.addoption("--rounds", type=int, default=10, help="how often each race of tests/races is run")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -42,6 +43,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def database_kind() -> str:
     """Whether the server's database is ``sqlite`` or ``postgres``; a test may parametrize it."""
     return SQLITE
+
+
+@pytest.fixture(scope="session")
+def rounds(request: pytest.FixtureRequest) -> range:
+    """The rounds of a race; what goes wrong once in a hundred times is looked for with ``--rounds=100``."""
+    return range(request.config.getoption("--rounds"))
 
 
 @pytest.fixture(scope="session")

@@ -34,53 +34,56 @@ def expect_dead(arena: Arena, parties: dict[str, RelyingParty], answers: list[An
 
 
 def test_of_thirty_that_redeem_one_code_one_gets_tokens_and_they_are_revoked(
-    arena: Arena, world: World, parties: dict[str, RelyingParty]
+    arena: Arena, world: World, parties: dict[str, RelyingParty], rounds: range
 ) -> None:
-    mypage = parties["mypage"]
-    code = mypage.code_for(world.browser(HANAKO))
-    parameters: dict[str, object] = {
-        "grant_type": "authorization_code", "code": code, "redirect_uri": mypage.redirect_uri,
-        "code_verifier": VERIFIER,
-    }  # fmt: skip
-    answers = arena.at_once([to_token_endpoint(mypage, parameters) for _ in range(MANY)])
-    assert outcomes(answers) == {"tokens": 1, "invalid_grant": MANY - 1}
-    expect_dead(arena, parties, answers)
+    mypage, browser = parties["mypage"], world.browser(HANAKO)
+    for _round in rounds:
+        parameters: dict[str, object] = {
+            "grant_type": "authorization_code", "code": mypage.code_for(browser),
+            "redirect_uri": mypage.redirect_uri, "code_verifier": VERIFIER,
+        }  # fmt: skip
+        answers = arena.at_once([to_token_endpoint(mypage, parameters) for _ in range(MANY)])
+        assert outcomes(answers) == {"tokens": 1, "invalid_grant": MANY - 1}
+        expect_dead(arena, parties, answers)
 
 
 def test_of_thirty_that_use_one_refresh_token_one_gets_tokens_and_they_are_revoked(
-    arena: Arena, parties: dict[str, RelyingParty]
+    arena: Arena, world: World, parties: dict[str, RelyingParty], rounds: range
 ) -> None:
-    mypage = parties["mypage"]
-    token = mypage.sign_in(HANAKO).refresh_token
-    parameters: dict[str, object] = {"grant_type": "refresh_token", "refresh_token": token}
-    answers = arena.at_once([to_token_endpoint(mypage, parameters) for _ in range(MANY)])
-    assert outcomes(answers) == {"tokens": 1, "invalid_grant": MANY - 1}
-    expect_dead(arena, parties, answers)
+    mypage, browser = parties["mypage"], world.browser(HANAKO)
+    for _round in rounds:
+        token = mypage.sign_in(browser=browser).refresh_token
+        parameters: dict[str, object] = {"grant_type": "refresh_token", "refresh_token": token}
+        answers = arena.at_once([to_token_endpoint(mypage, parameters) for _ in range(MANY)])
+        assert outcomes(answers) == {"tokens": 1, "invalid_grant": MANY - 1}
+        expect_dead(arena, parties, answers)
 
 
 def test_of_thirty_that_send_one_client_assertion_one_is_believed(
-    arena: Arena, parties: dict[str, RelyingParty]
+    arena: Arena, parties: dict[str, RelyingParty], rounds: range
 ) -> None:
     portal = parties["agency-portal"]
-    message = to_token_endpoint(portal, {"grant_type": "refresh_token", "refresh_token": "ocr_" + "x" * 43})
-    answers = arena.at_once([message] * MANY)
-    assert outcomes(answers) == {"invalid_grant": 1, "invalid_client": MANY - 1}
+    for _round in rounds:
+        refused: dict[str, object] = {"grant_type": "refresh_token", "refresh_token": "ocr_" + "x" * 43}
+        answers = arena.at_once([to_token_endpoint(portal, refused)] * MANY)
+        assert outcomes(answers) == {"invalid_grant": 1, "invalid_client": MANY - 1}
 
 
 def test_of_thirty_that_use_one_ticket_one_begins_a_proxy_login(
-    arena: Arena, world: World, parties: dict[str, RelyingParty]
+    arena: Arena, world: World, parties: dict[str, RelyingParty], rounds: range
 ) -> None:
     portal, mypage, browser = parties["agency-portal"], parties["mypage"], world.browser(MANAGER)
-    staff = portal.sign_in(browser=browser)
-    ticket = portal.exchange(staff.access_token, world.grant().id, requested_token_type=TICKET).tokens()
-    running, mails = world.count(ActAsSession), len(world.letters())
-    path = "/oauth/authorize?" + urlencode(mypage.request(login_hint=ticket.access_token))
-    answers = arena.at_once([in_browser(browser, path) for _ in range(MANY)])
-    assert {answer.status for answer in answers} == {303}
-    ends = Counter(answer.parameters.get("error", "code") for answer in answers)
-    assert ends == {"code": 1, "login_required": MANY - 1}
-    assert world.count(ActAsSession) == running + 1
-    assert len(world.letters()) == mails + 1
+    for _round in rounds:
+        staff = portal.sign_in(browser=browser)
+        ticket = portal.exchange(staff.access_token, world.grant().id, requested_token_type=TICKET).tokens()
+        running, mails = world.count(ActAsSession), len(world.letters())
+        path = "/oauth/authorize?" + urlencode(mypage.request(login_hint=ticket.access_token))
+        answers = arena.at_once([in_browser(browser, path) for _ in range(MANY)])
+        assert {answer.status for answer in answers} == {303}
+        ends = Counter(answer.parameters.get("error", "code") for answer in answers)
+        assert ends == {"code": 1, "login_required": MANY - 1}
+        assert world.count(ActAsSession) == running + 1
+        assert len(world.letters()) == mails + 1
 
 
 def test_of_thirty_that_send_one_registration_one_registers(arena: Arena, world: World) -> None:
