@@ -173,7 +173,7 @@ def _send(
                 "Authorization": f"Bearer {token}",
                 "Accept": "application/json, application/problem+json",
             },
-            timeout=(parts.settings.timeout_connect, parts.settings.timeout_read),
+            timeout=parts.settings.timeouts,
             allow_redirects=False,
         )
         data = response.json() if response.content else None

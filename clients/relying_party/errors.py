@@ -76,3 +76,16 @@ class ApiRefused(Refusal):
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
+
+
+class ProofRefused(Refusal):
+    """A DPoP proof is missing or not good (RFC 9449 §4.3).
+
+    :ivar error: ``invalid_dpop_proof`` or ``use_dpop_nonce`` (§7.1, §9).
+    :ivar reason: which check failed, for the log.
+    """
+
+    def __init__(self, error: str, reason: str) -> None:
+        super().__init__(error, reason)
+        self.error = error
+        self.reason = reason

@@ -60,7 +60,7 @@ def verify_id_token(token: str, provider: Provider, *, expected: Expectation, no
     :raises TokenNotGenuine: ``reason`` names the first check that failed.
     :raises ProviderUnavailable: the server's keys cannot be fetched.
     """
-    signed = verify_signature(token, provider, algorithm=expected.algorithm)
+    signed = verify_signature(token, provider, algorithms=(expected.algorithm,))
     if signed.typ not in {"", "jwt"}:
         # A logout token or an access token is signed by the same server (RFC 8725 §3.11).
         raise TokenNotGenuine("typ")

@@ -43,7 +43,7 @@ class RelyingParty:
         agency_portal_url: str = "",
         form_action_origins: Iterable[str] = (),
     ) -> None:
-        provider = Provider(settings)
+        provider = Provider(settings.issuer, timeout=settings.timeouts)
         self._parts = Parts(
             application=Application(
                 name=name,

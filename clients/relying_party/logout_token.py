@@ -39,7 +39,7 @@ def verify_logout_token(
     :raises TokenNotGenuine: ``reason`` names the first check that failed.
     :raises ProviderUnavailable: the server's keys cannot be fetched.
     """
-    signed = verify_signature(token, provider, algorithm=settings.id_token_alg)
+    signed = verify_signature(token, provider, algorithms=(settings.id_token_alg,))
     if signed.typ != "logout+jwt":
         # §2.4 only recommends the type. The club's server always sets it, and without it an ID token is one
         # claim away.

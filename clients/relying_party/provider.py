@@ -13,7 +13,6 @@ from joserfc.jwk import Key, KeySet
 
 from clients.relying_party import clock
 from clients.relying_party.errors import ProviderUnavailable
-from clients.relying_party.settings import RelyingPartySettings
 
 FRESH = timedelta(minutes=10)
 """How long a fetched document is used without asking again."""
@@ -25,13 +24,18 @@ PAUSE = timedelta(seconds=10)
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """What the kit uses of the discovery document (OpenID Connect Discovery 1.0 §3)."""
+    """What the kit uses of the discovery document (OpenID Connect Discovery 1.0 §3).
+
+    Empty is what a server does not offer; only those that ask for it miss it.
+    """
 
     authorization_endpoint: str
     token_endpoint: str
     userinfo_endpoint: str
     jwks_uri: str
     end_session_endpoint: str
+    introspection_endpoint: str = ""
+    pushed_authorization_request_endpoint: str = ""
 
 
 T = TypeVar("T")
@@ -65,9 +69,9 @@ class _Cache(Generic[T]):
 class Provider:
     """Discovery and JWKS of one issuer, for all threads of a process."""
 
-    def __init__(self, settings: RelyingPartySettings) -> None:
-        self._issuer = settings.issuer
-        self._timeout = (settings.timeout_connect, settings.timeout_read)
+    def __init__(self, issuer: str, *, timeout: tuple[float, float]) -> None:
+        self._issuer = issuer
+        self._timeout = timeout
         self._lock = Lock()
         self._metadata = _Cache(self._fetch_metadata)
         self._keys = _Cache(self._fetch_keys)
@@ -119,8 +123,12 @@ def _parse_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
     """Read the document, which must be that of the issuer asked (Discovery §4.3)."""
     if document.get("issuer") != issuer:
         raise ProviderUnavailable("the discovery document names another issuer")
-    endpoints = {name: document.get(name) for name in Metadata.__dataclass_fields__}
+    endpoints = {
+        name: document.get(name, field.default) for name, field in Metadata.__dataclass_fields__.items()
+    }
     for name, url in endpoints.items():
+        if url == "" and Metadata.__dataclass_fields__[name].default == "":
+            continue
         # A server on https never sends us, our secret or the browser to an unprotected address.
         if not isinstance(url, str) or urlsplit(url).scheme not in {"https", urlsplit(issuer).scheme}:
             raise ProviderUnavailable(f"the discovery document has no usable {name}")

@@ -76,7 +76,19 @@ logout_notice = Table(
 )
 
 
-def open_database(url: str) -> Engine:
+resource_server = MetaData()
+"""The tables of an API that verifies access tokens, which need not be a relying party as well."""
+
+dpop_proof = Table(
+    "rp_dpop_proof",
+    resource_server,
+    Column("proof", String(64), primary_key=True, comment="SHA-256 of the key's thumbprint and the jti"),
+    Column("forget_at", EpochSeconds, nullable=False),
+    Index("rp_dpop_proof_forget_at", "forget_at"),
+)
+
+
+def open_database(url: str, tables: MetaData = metadata) -> Engine:
     """Return an engine whose tables exist.
 
     Workers start at the same moment, so that ``IF NOT EXISTS`` is left to the database and not asked
@@ -90,7 +102,7 @@ def open_database(url: str) -> Engine:
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
     with engine.begin() as connection:
-        for table in metadata.sorted_tables:
+        for table in tables.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))

@@ -116,6 +116,11 @@ class RelyingPartySettings(BaseSettings):
         return self.base_url.startswith("https://")
 
     @property
+    def timeouts(self) -> tuple[float, float]:
+        """Longest waits for a connection and for an answer, in seconds."""
+        return self.timeout_connect, self.timeout_read
+
+    @property
     def origin(self) -> str:
         """Scheme and host of this application, as browsers send it in the Origin header (RFC 6454 §6.2)."""
         return origin_of(self.base_url)

@@ -1,13 +1,13 @@
 """Verifies the signature of a token of the authorization server and returns its claims."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jws import JWSRegistry, extract_compact
+from joserfc.jws import extract_compact
 
+from clients.relying_party.algorithms import UNREADABLE, signatures
 from clients.relying_party.errors import TokenNotGenuine
 from clients.relying_party.provider import Provider
 
@@ -24,8 +24,10 @@ class SignedToken:
     claims: Mapping[str, Any]
 
 
-def verify_signature(token: str, provider: Provider, *, algorithm: str) -> SignedToken:
-    """Verify with the server's keys and the one algorithm of the registration (RFC 8725 §3.1).
+def verify_signature(token: str, provider: Provider, *, algorithms: Sequence[str]) -> SignedToken:
+    """Verify with the server's keys, and with no algorithm but those agreed on beforehand (RFC 8725 §3.1).
+
+    :param algorithms: for an ID token the one of the registration.
 
     :raises TokenNotGenuine: no such signature. ``none`` and the HMAC family fail here, whatever the header
         says.
@@ -34,10 +36,11 @@ def verify_signature(token: str, provider: Provider, *, algorithm: str) -> Signe
     if len(token) > LONGEST:
         raise TokenNotGenuine("size")
     try:
-        header = extract_compact(token.encode()).headers()
-    except (JoseError, ValueError, TypeError, KeyError) as error:
+        header = extract_compact(token.encode(), registry=signatures(algorithms)).headers()
+    except UNREADABLE as error:
         raise TokenNotGenuine("form") from error
-    if header.get("alg") != algorithm:
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in algorithms:
         raise TokenNotGenuine("alg")
     kid = header.get("kid")
     if kid is not None and not isinstance(kid, str):
@@ -47,10 +50,8 @@ def verify_signature(token: str, provider: Provider, *, algorithm: str) -> Signe
         # Without a kid the key must be the only one (OIDC Core §10.1); with one it must name exactly one.
         raise TokenNotGenuine("kid")
     try:
-        decoded = jwt.decode(
-            token, keys[0], algorithms=[algorithm], registry=JWSRegistry(algorithms=[algorithm])
-        )
-    except (JoseError, ValueError, TypeError, KeyError) as error:
+        decoded = jwt.decode(token, keys[0], registry=signatures([algorithm]))
+    except UNREADABLE as error:
         raise TokenNotGenuine("signature") from error
     typ = header.get("typ", "")
     if not isinstance(typ, str):

@@ -66,7 +66,7 @@ class TokenEndpoint:
     def __init__(self, settings: RelyingPartySettings, provider: Provider) -> None:
         self._settings = settings
         self._provider = provider
-        self._timeout = (settings.timeout_connect, settings.timeout_read)
+        self._timeout = settings.timeouts
         self._key = ECKey.import_key(_key_text(settings.private_key)) if settings.private_key else None
 
     def authorization_url(

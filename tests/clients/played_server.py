@@ -99,7 +99,7 @@ class PlayedServer:
         self.refresh_tokens_used: list[str] = []
         self._lock = Lock()
 
-    def install(self, mock: responses.RequestsMock) -> None:
+    def install(self, mock: responses.RequestsMock, **more_metadata: str) -> None:
         """Answer every address that マイページ knows."""
         paths = {
             "authorization_endpoint": "/oauth/authorize",
@@ -109,6 +109,7 @@ class PlayedServer:
             "end_session_endpoint": "/oauth/end-session",
         }
         metadata = {"issuer": ISSUER} | {name: ISSUER + path for name, path in paths.items()}
+        metadata |= more_metadata
         mock.get(f"{ISSUER}/.well-known/openid-configuration", json=metadata)
         mock.add_callback("GET", f"{ISSUER}/oauth/jwks", self._jwks)
         mock.add_callback("POST", f"{ISSUER}/oauth/token", self._token)

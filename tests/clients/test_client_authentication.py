@@ -41,7 +41,7 @@ def mock() -> Iterator[responses.RequestsMock]:
 def exchange(folder: Path, *, reason: str = "", **settings: Any) -> ActAsTicket:
     """Exchange for a ticket as the portal does."""
     chosen = mypage_settings(folder / "m.sqlite3", **settings)
-    return TokenEndpoint(chosen, Provider(chosen)).exchange(
+    return TokenEndpoint(chosen, Provider(chosen.issuer, timeout=chosen.timeouts)).exchange(
         "grant-1",
         actor_token="staff-access",
         audience="mypage",

@@ -172,11 +172,14 @@ def test_a_wrong_discovery_document_is_refused(tmp_path: Path, deviation: dict[s
     settings = mypage_settings(tmp_path / "m.sqlite3")
     with responses.RequestsMock() as mock:
         mock.get(address, json=genuine)
-        assert Provider(settings).metadata.token_endpoint == f"{ISSUER}/oauth/token"
+        assert (
+            Provider(settings.issuer, timeout=settings.timeouts).metadata.token_endpoint
+            == f"{ISSUER}/oauth/token"
+        )
     with responses.RequestsMock() as mock:
         mock.get(address, json=genuine | deviation)
         with pytest.raises(ProviderUnavailable):
-            _ = Provider(settings).metadata
+            _ = Provider(settings.issuer, timeout=settings.timeouts).metadata
 
 
 def test_a_server_out_of_reach_is_a_calm_page(tmp_path: Path) -> None:
@@ -240,7 +243,7 @@ def test_an_outage_of_the_server_is_bridged_for_an_hour_and_not_hammered(tmp_pat
     genuine = {f"{name}_endpoint": f"{ISSUER}/oauth/{name}" for name in names}
     genuine |= {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/oauth/jwks"}
     address = f"{ISSUER}/.well-known/openid-configuration"
-    provider = Provider(mypage_settings(tmp_path / "m.sqlite3"))
+    provider = Provider(ISSUER, timeout=(1.0, 1.0))
     with time_machine.travel("2026-11-24T03:00:00+00:00", tick=False) as traveller:
         with responses.RequestsMock() as mock:
             mock.get(address, json=genuine)
