@@ -46,12 +46,22 @@ class BearerIdentity:
     actor: UUID | None = None
     grant_id: UUID | None = None
     sub: str = ""
+    scheme: str = "Bearer"
 
 
 class TokenMissing(Refusal):
-    """The API was called without a usable access token (RFC 6750 §3)."""
+    """The API was called without a usable access token (RFC 6750 §3, RFC 9449 §7.1).
+
+    :ivar error: what is wrong with the call; None where it just brought no token.
+    :ivar scheme: how the token was sent; the error stands in that scheme's challenge.
+    """
 
     status = 401
+
+    def __init__(self, error: str | None = None, *, scheme: str = "Bearer", description: str = "") -> None:
+        super().__init__(error, scheme)
+        self.error, self.scheme, self.description = error, scheme, description
+        self.status = 400 if error == "invalid_request" else 401
 
 
 class ScopeMissing(Forbidden):
@@ -92,7 +102,8 @@ def bearer() -> BearerIdentity:
     """
     identity: BearerIdentity | None = g.get("bearer")
     if identity is None:
-        raise TokenMissing
+        refusal: TokenMissing = g.get("bearer_refusal") or TokenMissing()
+        raise refusal
     return identity
 
 
@@ -121,26 +132,27 @@ def problem(status: int, title: str, *, detail: str = "", **extra: Any) -> Respo
 def bearer_challenge(error: TokenMissing | ScopeMissing) -> Response:
     """Return the answer to a call whose access token is missing or does not reach so far (RFC 6750 §3).
 
-    A call without any token is not told of an error: it may just not know that one is needed.
+    A call without any token is not told of an error: it may just not know that one is needed. Each scheme
+    that a token can be sent with has a challenge of its own, that of the call first (RFC 9449 §7.1).
     """
-    challenge = {"realm": current_settings().issuer}
+    told: dict[str, str] = {}
     if isinstance(error, ScopeMissing):
-        challenge["error"] = "insufficient_scope"
+        identity: BearerIdentity | None = g.get("bearer")
+        scheme, detail = identity.scheme if identity else "Bearer", "The access token does not reach so far."
+        told["error"] = "insufficient_scope"
         if error.scope is not None:
-            challenge["scope"] = error.scope
-    elif request.headers.get("Authorization", "").lower().startswith("bearer "):
-        challenge["error"] = "invalid_token"
-    response = problem(error.status, type(error).__name__, detail=_CHALLENGES[type(error)])
-    response.headers["WWW-Authenticate"] = "Bearer " + ", ".join(
-        f'{name}="{value}"' for name, value in challenge.items()
-    )
+            told["scope"] = error.scope
+    else:
+        scheme, detail = error.scheme, error.description or "A valid access token is needed."
+        told |= {"error": error.error} if error.error else {}
+        told |= {"error_description": error.description} if error.description else {}
+    response = problem(error.status, type(error).__name__, detail=detail)
+    schemes = {"Bearer": {}, "DPoP": {"algs": current_app.extensions["dpop_algorithms"]}}
+    for name in sorted(schemes, key=lambda one: one != scheme):
+        fields = {"realm": current_settings().issuer, **(told if name == scheme else {}), **schemes[name]}
+        challenge = ", ".join(f'{field}="{value}"' for field, value in fields.items())
+        response.headers.add("WWW-Authenticate", f"{name} {challenge}")
     return response
-
-
-_CHALLENGES = {
-    TokenMissing: "A valid access token is needed.",
-    ScopeMissing: "The access token does not reach so far.",
-}
 
 
 def is_from_elsewhere() -> bool:

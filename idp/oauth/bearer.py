@@ -4,26 +4,85 @@ The API takes tokens whose audience is this server, and act-as tokens for a rely
 permissions it serves (docs/decisions/0005-audience-of-act-as-tokens.md).
 """
 
+from dataclasses import dataclass, replace
+
 from sqlalchemy.orm import Session
 
+from idp.oauth.dpop import ProofRefused, check_proof
 from idp.oauth.issuing import live_act_as, standing_of
 from idp.oauth.models import TokenFamily
 from idp.oauth.tokens import AccessClaims, Mint, TokenUnreadable, read_access_token
-from idp.web import BearerIdentity
+from idp.settings import Settings
+from idp.web import BearerIdentity, TokenMissing
+
+BEARER, DPOP = "Bearer", "DPoP"
+INVALID_TOKEN = "invalid_token"
 
 
-def identify(session: Session, mint: Mint, authorization: str) -> BearerIdentity | None:
-    """Return who an Authorization header speaks for, or None if its token is not (any longer) good."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        return None
+@dataclass(frozen=True)
+class PresentedToken:
+    """An access token, and how it was sent."""
+
+    scheme: str
+    token: str
+
+
+def find_token(authorization: str | None, *, in_body: str | None, in_query: bool) -> PresentedToken:
+    """Return the access token of a call: in the header, or in the form that a client posts (RFC 6750 §2).
+
+    In the address, where logs and histories keep it, none is looked at (RFC 9700 §4.3.2).
+
+    :raises TokenMissing: there is none, or the call says twice who it is.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    known = {BEARER.lower(): BEARER, DPOP.lower(): DPOP}.get(scheme.lower())
+    if [known, in_body, in_query or None].count(None) < 2:
+        raise TokenMissing("invalid_request", description="send the access token in one place (RFC 6750 2)")
+    if in_body is not None:
+        return PresentedToken(BEARER, in_body)
+    if known is None:
+        raise TokenMissing
+    return PresentedToken(known, token.strip())
+
+
+def check_presented_proof(
+    session: Session, settings: Settings, presented: PresentedToken, *, proof: str | None, method: str,
+    uri: str,
+) -> str:  # fmt: skip
+    """Return the key that was proved with an access token of the DPoP scheme (RFC 9449 §7.1).
+
+    :raises TokenMissing: the proof is missing or refused.
+    """
+    if proof is None:
+        raise TokenMissing("invalid_dpop_proof", scheme=DPOP, description="DPoP header is missing")
     try:
-        claims = read_access_token(mint, token.strip())
-    except TokenUnreadable:
-        return None
-    return (
-        _identify_act_as(session, mint, claims) if claims.has_act else _identify_self(session, mint, claims)
-    )
+        return check_proof(
+            session, settings, proof=proof, method=method, uri=uri, access_token=presented.token,
+            nonce_required=settings.dpop_nonce_required,
+        )  # fmt: skip
+    except ProofRefused as refused:
+        raise TokenMissing(refused.error, scheme=DPOP, description=refused.description) from refused
+
+
+def identify(
+    session: Session, mint: Mint, presented: PresentedToken, *, jkt: str | None = None
+) -> BearerIdentity:
+    """Return who an access token speaks for; ``jkt`` is the key that was proved with it.
+
+    :raises TokenMissing: the token is not (any longer) good, or not for this scheme or key.
+    """
+    try:
+        claims = read_access_token(mint, presented.token)
+    except TokenUnreadable as error:
+        raise TokenMissing(INVALID_TOKEN, scheme=presented.scheme) from error
+    if claims.jkt != jkt:  # RFC 9449 §7.1, §7.2: nobody may use a bound token without its key
+        told = "the token is not bound to the key of the proof" if jkt else "the token needs a DPoP proof"
+        raise TokenMissing(INVALID_TOKEN, scheme=presented.scheme, description=told)
+    who = _identify_act_as if claims.has_act else _identify_self
+    identity = who(session, mint, claims)
+    if identity is None:
+        raise TokenMissing(INVALID_TOKEN, scheme=presented.scheme)
+    return replace(identity, scheme=presented.scheme)
 
 
 def _identify_self(session: Session, mint: Mint, claims: AccessClaims) -> BearerIdentity | None:

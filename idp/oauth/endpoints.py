@@ -11,7 +11,8 @@ from urllib.parse import quote
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response, url_for
 from flask import request as flask_request
 
-from idp.oauth.bearer import identify
+from idp.oauth.algorithms import DPOP_PROOF
+from idp.oauth.bearer import DPOP, check_presented_proof, find_token, identify
 from idp.oauth.cors import add_cors_headers
 from idp.oauth.device.authorization import authorize_device
 from idp.oauth.discovery import metadata
@@ -22,30 +23,66 @@ from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
 from idp.oauth.introspection import JWT_ANSWER, introspect
 from idp.oauth.keys import JWKS_KEPT, KeyRingCache
-from idp.oauth.parameters import ParametersRefused, load_body_parameters
+from idp.oauth.parameters import ParametersRefused, load_body_parameters, load_form_parameters
 from idp.oauth.revocation import revoke
 from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
 from idp.oauth.tokens import Mint
 from idp.oauth.userinfo import userinfo
-from idp.unit_of_work import current_session
-from idp.web import current_settings, require_scope
+from idp.unit_of_work import current_database, current_session, unit_of_work
+from idp.web import BearerIdentity, TokenMissing, current_settings, require_scope
 
 _PATH = "/:@!$&'()*+,;=~-._"
+_USERINFO = "/oauth/userinfo"
 GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant, DeviceCodeGrant)
 PROTOCOL = Blueprint("oauth", __name__)
 PROTOCOL.after_request(add_cors_headers)
 
 
 def init_oauth(app: Flask) -> None:
-    """Give the application its key ring and find out who calls with a bearer token."""
+    """Give the application its key ring and find out who calls with an access token."""
     app.extensions["key_ring"] = KeyRingCache()
+    app.extensions["dpop_algorithms"] = " ".join(DPOP_PROOF)
 
     def load_bearer() -> None:
-        header = flask_request.headers.get("Authorization")
-        if header and flask_request.path.startswith(("/api/", "/oauth/userinfo")):
-            g.bearer = identify(current_session(), current_mint(), header)
+        if flask_request.path.startswith(("/api/", _USERINFO)):
+            try:
+                g.bearer = _identify_caller()
+            except TokenMissing as refused:
+                g.bearer_refusal = refused
+
+    def supply_nonce(response: Response) -> Response:
+        if flask_request.path.startswith(("/api/", "/oauth/")) and "DPoP" in flask_request.headers:
+            give_nonce(response)
+        return response
 
     app.before_request(load_bearer)
+    app.after_request(supply_nonce)
+
+
+def _identify_caller() -> BearerIdentity:
+    """Return who calls a protected resource (RFC 6750 §2, RFC 9449 §7).
+
+    :raises TokenMissing: there is no good access token.
+    """
+    in_body = None
+    if flask_request.method == "POST" and flask_request.path == _USERINFO:
+        try:
+            in_body = load_form_parameters(flask_request).get("access_token")
+        except ParametersRefused as refused:
+            raise TokenMissing("invalid_request", description=refused.reason) from refused
+    headers = flask_request.headers
+    presented = find_token(
+        headers.get("Authorization"), in_body=in_body, in_query="access_token" in flask_request.args
+    )
+    jkt = None
+    if presented.scheme == DPOP:
+        # In a unit of work of its own, before this request's: a proof is used whatever becomes of the call.
+        with unit_of_work(current_database()) as writing:
+            jkt = check_presented_proof(
+                writing, current_settings(), presented,
+                proof=headers.get("DPoP"), method=flask_request.method, uri=called_uri(),
+            )  # fmt: skip
+    return identify(current_session(), current_mint(), presented, jkt=jkt)
 
 
 def current_mint() -> Mint:
@@ -125,10 +162,7 @@ def _back_channel(respond: Callable[[ProtocolServer, ProtocolRequest], EndpointA
         parameters, dict(flask_request.headers), uri=called_uri(), dpop=flask_request.headers.get("DPoP")
     )
     server = ProtocolServer(current_session(), current_mint(), GRANTS)
-    response = _json(respond(server, request))
-    if request.dpop is not None:
-        give_nonce(response)
-    return response
+    return _json(respond(server, request))
 
 
 def called_uri() -> str:

@@ -50,6 +50,14 @@ def load_query_or_body_parameters(request: Request) -> Parameters:
     return _parse(_read_body(request) if request.method == "POST" else request.query_string)
 
 
+def load_form_parameters(request: Request) -> Parameters:
+    """Return the parameters of a form that is sent to a protected resource (RFC 6750 §2.2); none otherwise.
+
+    :raises ParametersRefused: they cannot be read.
+    """
+    return _parse(_read_body(request)) if request.mimetype == _FORM else {}
+
+
 def _read_body(request: Request) -> bytes:
     if request.mimetype != _FORM:
         raise ParametersRefused("Content-Type must be application/x-www-form-urlencoded")
