@@ -32,7 +32,7 @@ from idp.unit_of_work import current_database, current_session, unit_of_work
 from idp.web import BearerIdentity, TokenMissing, current_settings, require_scope
 
 _PATH = "/:@!$&'()*+,;=~-._"
-_USERINFO = "/oauth/userinfo"
+_USERINFO = "oauth.userinfo_endpoint"
 GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant, DeviceCodeGrant)
 PROTOCOL = Blueprint("oauth", __name__)
 PROTOCOL.after_request(add_cors_headers)
@@ -44,7 +44,7 @@ def init_oauth(app: Flask) -> None:
     app.extensions["dpop_algorithms"] = " ".join(DPOP_PROOF)
 
     def load_bearer() -> None:
-        if flask_request.path.startswith(("/api/", _USERINFO)):
+        if flask_request.endpoint == _USERINFO or flask_request.path.startswith("/api/"):
             try:
                 g.bearer = _identify_caller()
             except TokenMissing as refused:
@@ -65,7 +65,7 @@ def _identify_caller() -> BearerIdentity:
     :raises TokenMissing: there is no good access token.
     """
     in_body = None
-    if flask_request.method == "POST" and flask_request.path == _USERINFO:
+    if flask_request.method == "POST" and flask_request.endpoint == _USERINFO:
         try:
             in_body = load_form_parameters(flask_request).get("access_token")
         except ParametersRefused as refused:
