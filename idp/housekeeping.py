@@ -21,6 +21,7 @@ from idp.oauth.models import (
     AuthorizationCode,
     AuthorizationRequest,
     RefreshToken,
+    RevokedToken,
     TokenFamily,
     UsedAssertion,
     UsedProof,
@@ -57,6 +58,7 @@ def _steps() -> Iterator[Step]:
     yield lambda session: _delete(session, MailLink.digest, MailLink.expires_at < clock.now() - LINKS_KEPT)
     yield lambda session: _delete(session, SignInFailure.id, SignInFailure.at < clock.now() - FAILURES_KEPT)
     yield lambda session: _delete(session, UsedProof.proof_digest, UsedProof.expires_at < clock.now())
+    yield lambda session: _delete(session, RevokedToken.jti_digest, RevokedToken.expires_at < clock.now())
     for key, ends in (
         (AuthorizationRequest.id, AuthorizationRequest.expires_at),
         (AuthorizationCode.digest, AuthorizationCode.expires_at),

@@ -49,6 +49,15 @@ class BearerIdentity:
     scheme: str = "Bearer"
 
 
+@dataclass(frozen=True)
+class ClientIdentity:
+    """A client that calls an API for itself, with nobody behind it (RFC 6749 §4.4)."""
+
+    client_id: str
+    scope: frozenset[str]
+    scheme: str = "Bearer"
+
+
 class TokenMissing(Refusal):
     """The API was called without a usable access token (RFC 6750 §3, RFC 9449 §7.1).
 
@@ -96,14 +105,34 @@ def request_id() -> str:
 
 
 def bearer() -> BearerIdentity:
-    """Return who calls this API.
+    """Return the person who calls this API.
 
     :raises TokenMissing: there is no valid access token.
+    :raises ScopeMissing: there is no person: a client calls for itself.
     """
-    identity: BearerIdentity | None = g.get("bearer")
+    identity = _caller()
+    if isinstance(identity, ClientIdentity):
+        raise ScopeMissing(None)
+    return identity
+
+
+def _caller() -> BearerIdentity | ClientIdentity:
+    identity: BearerIdentity | ClientIdentity | None = g.get("bearer")
     if identity is None:
         refusal: TokenMissing = g.get("bearer_refusal") or TokenMissing()
         raise refusal
+    return identity
+
+
+def require_client_scope(scope: str) -> ClientIdentity:
+    """Return the client that calls this API for itself, if its token carries the scope.
+
+    :raises TokenMissing: there is no valid access token.
+    :raises ScopeMissing: a person calls, or the token does not reach so far.
+    """
+    identity = _caller()
+    if not isinstance(identity, ClientIdentity) or scope not in identity.scope:
+        raise ScopeMissing(scope)
     return identity
 
 
@@ -137,7 +166,7 @@ def bearer_challenge(error: TokenMissing | ScopeMissing) -> Response:
     """
     told: dict[str, str] = {}
     if isinstance(error, ScopeMissing):
-        identity: BearerIdentity | None = g.get("bearer")
+        identity: BearerIdentity | ClientIdentity | None = g.get("bearer")
         scheme, detail = identity.scheme if identity else "Bearer", "The access token does not reach so far."
         told["error"] = "insufficient_scope"
         if error.scope is not None:

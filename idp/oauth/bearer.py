@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from idp.oauth.dpop import ProofRefused, check_proof
-from idp.oauth.issuing import live_act_as, standing_of
+from idp.oauth.issuing import find_live_client, live_act_as, standing_of
 from idp.oauth.models import TokenFamily
 from idp.oauth.tokens import AccessClaims, Mint, TokenUnreadable, read_access_token
 from idp.settings import Settings
-from idp.web import BearerIdentity, TokenMissing
+from idp.web import BearerIdentity, ClientIdentity, TokenMissing
 
 BEARER, DPOP = "Bearer", "DPoP"
 INVALID_TOKEN = "invalid_token"
@@ -66,7 +66,7 @@ def check_presented_proof(
 
 def identify(
     session: Session, mint: Mint, presented: PresentedToken, *, jkt: str | None = None
-) -> BearerIdentity:
+) -> BearerIdentity | ClientIdentity:
     """Return who an access token speaks for; ``jkt`` is the key that was proved with it.
 
     :raises TokenMissing: the token is not (any longer) good, or not for this scheme or key.
@@ -78,11 +78,27 @@ def identify(
     if claims.jkt != jkt:  # RFC 9449 §7.1, §7.2: nobody may use a bound token without its key
         told = "the token is not bound to the key of the proof" if jkt else "the token needs a DPoP proof"
         raise TokenMissing(INVALID_TOKEN, scheme=presented.scheme, description=told)
-    who = _identify_act_as if claims.has_act else _identify_self
-    identity = who(session, mint, claims)
+    identity = _identify_live(session, mint, claims)
     if identity is None:
         raise TokenMissing(INVALID_TOKEN, scheme=presented.scheme)
     return replace(identity, scheme=presented.scheme)
+
+
+def _identify_live(
+    session: Session, mint: Mint, claims: AccessClaims
+) -> BearerIdentity | ClientIdentity | None:
+    if claims.has_act:
+        return _identify_act_as(session, mint, claims)
+    if claims.family_id is None:
+        return _identify_client(session, mint, claims)
+    return _identify_self(session, mint, claims)
+
+
+def _identify_client(session: Session, mint: Mint, claims: AccessClaims) -> ClientIdentity | None:
+    client = find_live_client(session, claims)
+    if client is None or claims.audience != mint.settings.issuer:
+        return None
+    return ClientIdentity(client.client_id, claims.scope & client.scopes)
 
 
 def _identify_self(session: Session, mint: Mint, claims: AccessClaims) -> BearerIdentity | None:

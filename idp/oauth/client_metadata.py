@@ -10,9 +10,10 @@ from idp.oauth.models import ApplicationType, ClientProfile, SignInPage, Subject
 
 AUTHORIZATION_CODE = "authorization_code"
 REFRESH_TOKEN = "refresh_token"
+CLIENT_CREDENTIALS = "client_credentials"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE, DEVICE_CODE)
+GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE, DEVICE_CODE)
 AUTH_METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post", "none")
 
 
@@ -141,6 +142,8 @@ def check_metadata(metadata: ClientMetadata) -> None:
         raise ClientMetadataRefused("redirect_uris", "authorization_code needs at least one")
     if TOKEN_EXCHANGE in metadata.grant_types and metadata.token_endpoint_auth_method == "none":
         raise ClientMetadataRefused("grant_types", "token exchange is for confidential clients")
+    if CLIENT_CREDENTIALS in metadata.grant_types and metadata.token_endpoint_auth_method == "none":
+        raise ClientMetadataRefused("grant_types", "client_credentials is for confidential clients")
     for name in ("redirect_uris", "post_logout_redirect_uris"):
         for uri in getattr(metadata, name):
             _check_uri(name, uri)

@@ -18,6 +18,7 @@ from idp.oauth.device.authorization import authorize_device
 from idp.oauth.discovery import metadata
 from idp.oauth.dpop import current_nonce
 from idp.oauth.grants.authorization_code import AuthorizationCodeGrant
+from idp.oauth.grants.client_credentials import ClientCredentialsGrant
 from idp.oauth.grants.device_code import DeviceCodeGrant
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
@@ -29,11 +30,17 @@ from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, re
 from idp.oauth.tokens import Mint
 from idp.oauth.userinfo import userinfo
 from idp.unit_of_work import current_database, current_session, unit_of_work
-from idp.web import BearerIdentity, TokenMissing, current_settings, require_scope
+from idp.web import BearerIdentity, ClientIdentity, TokenMissing, current_settings, require_scope
 
 _PATH = "/:@!$&'()*+,;=~-._"
 _USERINFO = "oauth.userinfo_endpoint"
-GRANTS = (AuthorizationCodeGrant, RefreshTokenGrant, TokenExchangeGrant, DeviceCodeGrant)
+GRANTS = (
+    AuthorizationCodeGrant,
+    RefreshTokenGrant,
+    ClientCredentialsGrant,
+    TokenExchangeGrant,
+    DeviceCodeGrant,
+)
 PROTOCOL = Blueprint("oauth", __name__)
 PROTOCOL.after_request(add_cors_headers)
 
@@ -59,7 +66,7 @@ def init_oauth(app: Flask) -> None:
     app.after_request(supply_nonce)
 
 
-def _identify_caller() -> BearerIdentity:
+def _identify_caller() -> BearerIdentity | ClientIdentity:
     """Return who calls a protected resource (RFC 6750 §2, RFC 9449 §7).
 
     :raises TokenMissing: there is no good access token.

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.credentials import SecretKind
-from idp.oauth.issuing import act_claim, live_act_as, standing_of, token_type
+from idp.oauth.issuing import act_claim, find_live_client, live_act_as, standing_of, token_type
 from idp.oauth.models import Client, RefreshToken, TokenFamily
 from idp.oauth.server import NO_STORE, ClientNotAuthenticated, EndpointAnswer, ProtocolRequest, ProtocolServer
 from idp.oauth.subjects import subject_for
@@ -48,7 +48,7 @@ def _describe(session: Session, mint: Mint, client: Client, token: str) -> dict[
         claims = read_access_token(mint, token)
     except TokenUnreadable:
         return None
-    may_know = client.client_id in {claims.client_id, claims.audience}
+    may_know = client.client_id in {claims.client_id, claims.audience} or claims.audience in client.resources
     return _describe_access_token(session, mint, claims) if may_know else None
 
 
@@ -73,7 +73,7 @@ def _describe_access_token(session: Session, mint: Mint, claims: AccessClaims) -
         family = session.get(TokenFamily, claims.family_id)
         if standing_of(session, family, settings=mint.settings) is None:
             return None
-    elif not claims.has_act:
+    elif not claims.has_act and find_live_client(session, claims) is None:
         return None
     body = {"active": True, "token_type": token_type(claims.jkt), **claims.raw}
     if not claims.has_act:

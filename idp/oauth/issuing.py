@@ -12,15 +12,17 @@ from idp import clock, credentials
 from idp.accounts.rules import AccountStatus
 from idp.accounts.sessions.service import is_alive
 from idp.credentials import SecretKind
+from idp.db import insert_once
 from idp.delegation import proxy_logins
 from idp.delegation.authority import NoAuthority, session_authority
 from idp.delegation.models import ActAsSession
 from idp.delegation.rules import AudienceFacts, ClientFacts
-from idp.oauth.client_metadata import REFRESH_TOKEN, TOKEN_EXCHANGE
+from idp.oauth.client_metadata import CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE
 from idp.oauth.clients import find_client
-from idp.oauth.models import Client, ClientStatus, RefreshToken, TokenFamily
+from idp.oauth.models import Client, ClientStatus, RefreshToken, RevokedToken, TokenFamily
+from idp.oauth.resource_indicators import audience_of
 from idp.oauth.subjects import subject_for
-from idp.oauth.tokens import ActClaim, Mint, Subject, mint_access_token, mint_id_token
+from idp.oauth.tokens import AccessClaims, ActClaim, Mint, Subject, mint_access_token, mint_id_token
 from idp.settings import Settings
 
 OFFLINE_ACCESS = "offline_access"
@@ -66,10 +68,43 @@ def standing_of(session: Session, family: TokenFamily | None, *, settings: Setti
     if family.client.status != ClientStatus.ACTIVE or family.account.status != AccountStatus.ACTIVE:
         return None
     if family.act_as_session_id is None:
-        alive = is_alive(session, family.session_id, now=now, idle=idle)
+        alive = (
+            _is_trusted_offline(family)
+            if family.offline
+            else is_alive(session, family.session_id, now=now, idle=idle)
+        )
         return Standing(family, None) if alive else None
     act_as = live_act_as(session, family.act_as_session_id, settings=settings)
     return Standing(family, act_as) if act_as else None
+
+
+def _is_trusted_offline(family: TokenFamily) -> bool:
+    """Tell whether the person may still mean what they allowed for the time when they are away.
+
+    Signing out does not end it (OIDC Core §11); a new password does, because whoever changes it fears that
+    somebody else has signed in.
+    """
+    changed_at = family.account.password_changed_at
+    return changed_at is None or changed_at <= family.authenticated_at
+
+
+def find_live_client(session: Session, claims: AccessClaims) -> Client | None:
+    """Return the client that speaks for itself in this token (RFC 6749 §4.4), if it still may, else None."""
+    if claims.family_id is not None or claims.has_act or claims.sub != claims.client_id:
+        return None
+    client = find_client(session, claims.client_id)
+    if client is None or CLIENT_CREDENTIALS not in client.grant_types or not client.is_confidential:
+        return None
+    is_revoked = session.get(RevokedToken, credentials.digest(claims.jti)) is not None
+    return None if is_revoked else client
+
+
+def revoke_client_token(session: Session, claims: AccessClaims) -> None:
+    """Revoke a token that a client has for itself: it stands in no family, so its ``jti`` is remembered."""
+    insert_once(
+        session, RevokedToken,
+        {"jti_digest": credentials.digest(claims.jti), "expires_at": claims.expires_at},
+    )  # fmt: skip
 
 
 def live_act_as(session: Session, sid: uuid.UUID, *, settings: Settings) -> ActAsSession | None:
@@ -108,12 +143,15 @@ def start_family(
 
 def issue(
     session: Session, mint: Mint, standing: Standing, *, scope: frozenset[str], nonce: str | None,
-    jkt: str | None = None, with_refresh_token: bool = True,
+    jkt: str | None = None, audience: str | None = None, with_refresh_token: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the token response of RFC 6749 §5.1 with the ID token of OIDC Core §3.1.3.3.
 
     ``jkt`` is the DPoP key that the access token is bound to, and a public client's refresh token as well: a
-    confidential client's is bound to the client (RFC 9449 §5).
+    confidential client's is bound to the client (RFC 9449 §5). ``audience`` is what ``audience_of`` made of
+    the request's ``resource``; without it the token is for the first resource that was granted.
+
+    :raises InvalidTargetError: the client may not ask for that resource any more.
     """
     family, act_as = standing.family, standing.act_as
     act = act_claim(act_as) if act_as else None
@@ -124,7 +162,8 @@ def issue(
         jkt=jkt,
     )  # fmt: skip
     token, life = mint_access_token(
-        mint, subject, audience=family.client_id if act_as else mint.settings.issuer, family_id=family.id,
+        mint, subject, family_id=family.id,
+        audience=audience or audience_of(family, None, issuer=mint.settings.issuer),
         until=act_as.expires_at if act_as else None,
     )  # fmt: skip
     answer: dict[str, Any] = {

@@ -11,7 +11,7 @@ from idp import clock, credentials
 from idp.credentials import SecretKind
 from idp.delegation import proxy_logins
 from idp.delegation.rules import SessionEnd
-from idp.oauth.issuing import revoke_family
+from idp.oauth.issuing import revoke_client_token, revoke_family
 from idp.oauth.models import RefreshToken
 from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer
 from idp.oauth.tokens import TokenUnreadable, read_access_token
@@ -36,6 +36,8 @@ def revoke(server: ProtocolServer, request: ProtocolRequest) -> EndpointAnswer:
     except TokenUnreadable:
         return EndpointAnswer(200, None)
     if claims.client_id == client.client_id:
+        if claims.family_id is None and not claims.has_act:
+            revoke_client_token(server.session, claims)
         if claims.family_id is not None:
             revoke_family(server.session, claims.family_id, clock.now())
         if claims.has_act and claims.sid is not None:

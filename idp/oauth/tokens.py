@@ -84,6 +84,7 @@ class AccessClaims:
     family_id: uuid.UUID | None
     has_act: bool
     jkt: str | None
+    jti: str
     expires_at: datetime
     raw: dict[str, Any]
     """All claims, for introspection."""
@@ -167,7 +168,7 @@ def read_access_token(mint: Mint, token: str) -> AccessClaims:
             scope=frozenset(claims["scope"].split()),
             sid=uuid.UUID(claims["sid"]) if "sid" in claims else None,
             family_id=uuid.UUID(family) if dot else None, has_act=act is not None,
-            jkt=claims["cnf"]["jkt"] if "cnf" in claims else None,
+            jkt=claims["cnf"]["jkt"] if "cnf" in claims else None, jti=claims["jti"],
             expires_at=clock.from_epoch(claims["exp"]), raw=claims,
         )  # fmt: skip
     except (KeyError, ValueError, AttributeError, TypeError) as error:

@@ -3,8 +3,12 @@
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy.orm import Session
 
 from idp.demo import HANAKO
+from idp.oauth.client_metadata import CLIENT_CREDENTIALS
+from idp.oauth.models import Client
+from idp.oauth.scopes import FOR_CLIENTS
 from tests.oauth.relying_party import RelyingParty
 from tests.world import World
 
@@ -78,6 +82,13 @@ def test_every_scope_that_is_named_can_be_had(
     world: World, metadata: dict[str, list[str]], parties: dict[str, RelyingParty]
 ) -> None:
     had = parties["mypage"].sign_in().scope | parties["agency-portal"].sign_in().scope
+
+    def let_it_speak_for_itself(session: Session) -> None:
+        client = session.get_one(Client, "mypage")
+        client.grant_types, client.scope = [CLIENT_CREDENTIALS], f"openid {' '.join(FOR_CLIENTS)}"
+
+    world.write(let_it_speak_for_itself)
+    had |= parties["mypage"].token({"grant_type": CLIENT_CREDENTIALS}).tokens().scope
     assert had == set(metadata["scopes_supported"])
 
 

@@ -12,9 +12,9 @@ from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 from idp.oauth.client_metadata import DEVICE_CODE
 from idp.oauth.device.rules import TooManyDevices
 from idp.oauth.device.service import Asked, begin
-from idp.oauth.grants.token_exchange import InvalidTargetError
 from idp.oauth.models import Client, ClientProfile, SignInPage
 from idp.oauth.parameters import Parameters
+from idp.oauth.resource_indicators import check_resources
 from idp.oauth.scopes import grantable
 from idp.oauth.server import NO_STORE, EndpointAnswer, ProtocolRequest, ProtocolServer
 
@@ -28,7 +28,10 @@ def authorize_device(
     _check_client(client)
     asked = Asked(
         scope=_check_scope(client, request.parameters),
-        resources=_check_resources(client, request.parameters), address=address,
+        resources=check_resources(
+            client, request.parameters.get("resource"), issuer=server.mint.settings.issuer
+        ),
+        address=address,
         jkt=server.use_proof(client) if request.dpop is not None else None,
     )  # fmt: skip
     settings = server.mint.settings
@@ -59,14 +62,6 @@ def _check_scope(client: Client, parameters: Parameters) -> frozenset[str]:
     if not scope:
         raise InvalidScopeError("scope names nothing that is registered for this client")
     return scope
-
-
-def _check_resources(client: Client, parameters: Parameters) -> tuple[str, ...]:
-    """RFC 8707 §2: each resource must be one that the client may ask tokens for."""
-    resources = tuple(dict.fromkeys(parameters.get("resource", "").split()))
-    if not set(resources) <= set(client.allowed_resources):
-        raise InvalidTargetError("resource is not one that this client may ask tokens for (RFC 8707 2)")
-    return resources
 
 
 def _wait(refused: TooManyDevices) -> EndpointAnswer:

@@ -15,6 +15,7 @@ from idp.credentials import SecretKind
 from idp.oauth.issuing import issue, revoke_family, standing_of
 from idp.oauth.models import AuthorizationCode, Client
 from idp.oauth.parameters import Parameters
+from idp.oauth.resource_indicators import audience_of
 from idp.oauth.server import Grant
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z")
@@ -25,6 +26,7 @@ class AuthorizationCodeGrant(Grant):
 
     GRANT_TYPE = "authorization_code"
     code: AuthorizationCode
+    audience: str
 
     def check_request(self, client: Client, parameters: Parameters) -> None:
         """Find the code and check that this client, this redirect URI and this verifier belong to it."""
@@ -48,6 +50,8 @@ class AuthorizationCodeGrant(Grant):
         if code.family.jkt not in {None, self.jkt}:  # RFC 9449 §10
             raise _refused()
         _check_verifier(code, parameters.get("code_verifier"))
+        issuer = self.server.mint.settings.issuer
+        self.audience = audience_of(code.family, parameters.get("resource"), issuer=issuer)
         self.code = code
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
@@ -65,7 +69,10 @@ class AuthorizationCodeGrant(Grant):
         if used is None:
             self._revoke_replayed(self.code)
         scope = frozenset(standing.family.scope.split())
-        body = issue(session, self.server.mint, standing, scope=scope, nonce=self.code.nonce, jkt=self.jkt)
+        body = issue(
+            session, self.server.mint, standing, scope=scope, nonce=self.code.nonce, jkt=self.jkt,
+            audience=self.audience,
+        )  # fmt: skip
         return 200, body, []
 
     def _revoke_replayed(self, code: AuthorizationCode) -> None:

@@ -17,6 +17,7 @@ from idp.oauth.device.service import lock_by_device_code, note_poll, use_up
 from idp.oauth.issuing import issue, standing_of
 from idp.oauth.models import Client
 from idp.oauth.parameters import Parameters
+from idp.oauth.resource_indicators import audience_of
 from idp.oauth.server import Grant
 
 
@@ -43,6 +44,7 @@ class DeviceCodeGrant(Grant):
 
     GRANT_TYPE = DEVICE_CODE
     device: DeviceRequest
+    audience: str
 
     def check_request(self, client: Client, parameters: Parameters) -> None:
         """Find the request and say whether there is something to fetch."""
@@ -63,6 +65,10 @@ class DeviceCodeGrant(Grant):
             if note_poll(session, device, now=now):
                 raise SlowDownError("wait 5 seconds longer between requests, from now on (RFC 8628 3.5)")
             raise AuthorizationPendingError("nobody has answered yet; ask again after the interval")
+        if device.family is None:
+            raise _refused()
+        issuer = self.server.mint.settings.issuer
+        self.audience = audience_of(device.family, parameters.get("resource"), issuer=issuer)
         self.device = device
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
@@ -72,7 +78,9 @@ class DeviceCodeGrant(Grant):
         if standing is None or not use_up(session, self.device, now=clock.now()):
             raise _refused()
         scope = frozenset(standing.family.scope.split())
-        body = issue(session, self.server.mint, standing, scope=scope, nonce=None, jkt=self.jkt)
+        body = issue(
+            session, self.server.mint, standing, scope=scope, nonce=None, jkt=self.jkt, audience=self.audience
+        )
         return 200, body, []
 
 

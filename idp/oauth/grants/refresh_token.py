@@ -15,6 +15,7 @@ from idp.mail import messages
 from idp.oauth.issuing import issue, refresh_token_end, revoke_family, standing_of
 from idp.oauth.models import Client, ClientProfile, RefreshToken
 from idp.oauth.parameters import Parameters
+from idp.oauth.resource_indicators import audience_of
 from idp.oauth.server import Grant
 
 
@@ -28,6 +29,7 @@ class RefreshTokenGrant(Grant):
     GRANT_TYPE = "refresh_token"
     token: RefreshToken
     scope: frozenset[str]
+    audience: str
 
     def check_request(self, client: Client, parameters: Parameters) -> None:
         """Find the token, check that it is this client's, fresh, and that no wider scope is asked."""
@@ -47,6 +49,8 @@ class RefreshTokenGrant(Grant):
         asked = frozenset(parameters["scope"].split()) if "scope" in parameters else granted
         if not asked or not asked <= granted:
             raise InvalidScopeError("scope is wider than what was granted (RFC 6749 6)")
+        issuer = self.server.mint.settings.issuer
+        self.audience = audience_of(token.family, parameters.get("resource"), issuer=issuer)
         self.token, self.scope = token, asked
 
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
@@ -65,7 +69,7 @@ class RefreshTokenGrant(Grant):
             touch(session, family.session_id, now=now)
         body = issue(
             session, self.server.mint, standing, scope=self.scope, nonce=None, jkt=self.jkt,
-            with_refresh_token=rotates,
+            audience=self.audience, with_refresh_token=rotates,
         )  # fmt: skip
         return 200, body, []
 

@@ -26,6 +26,7 @@ from idp.oauth.clients import find_client
 from idp.oauth.issuing import act_claim, audience_facts, client_facts, standing_of, token_type
 from idp.oauth.models import Client, TokenFamily
 from idp.oauth.parameters import Parameters
+from idp.oauth.resource_indicators import InvalidTargetError
 from idp.oauth.server import Grant
 from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import Subject, TokenUnreadable, mint_access_token, read_access_token
@@ -34,12 +35,6 @@ ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 GRANT_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:delegation-grant"
 TICKET_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:act-as-ticket"
 ACT_AS = "act_as"
-
-
-class InvalidTargetError(OAuth2Error):  # type: ignore[misc]  # Authlib is untyped
-    """RFC 8693 §2.2.2."""
-
-    error = "invalid_target"
 
 
 _R = ExchangeRefusal
