@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ import structlog
 from flask import request
 
 from clients.relying_party import clock, gate
+from clients.relying_party.dpop import send_with_token
 from clients.relying_party.errors import (
     ProviderUnavailable,
     ProxyLoginIsOver,
@@ -116,12 +118,15 @@ def _refresh(parts: Parts, stored: StoredSession, claim: str) -> str:
     key = stored.session.key
     try:
         tokens = parts.tokens.refresh(stored.refresh_token)
+        # A server that sends no new refresh token leaves the old one good (RFC 6749 §6).
+        tokens = replace(tokens, refresh_token=tokens.refresh_token or stored.refresh_token)
         _check_same_person(parts, stored, tokens)
     except NeverSent:
         parts.sessions.give_back_refresh(stored, claim, used_up=False)
         raise
     except ProviderUnavailable:
-        parts.sessions.give_back_refresh(stored, claim, used_up=True)
+        # Only a refresh token that rotates is used up by a request without an answer.
+        parts.sessions.give_back_refresh(stored, claim, used_up=not parts.settings.is_fapi2)
         raise
     except (TokenRefused, TokenNotGenuine) as refusal:
         log.info("refresh_refused", reason=str(refusal))
@@ -164,17 +169,14 @@ def _send(
     params: Mapping[str, str] | None,
 ) -> ApiResponse:
     try:
-        response = requests.request(
+        response = send_with_token(
+            parts.tokens.prover,
             method,
             parts.settings.issuer + path,
+            access_token=token,
             json=json,
             params=params,
-            headers={
-                "Authorization": f"Bearer {token}",
-                "Accept": "application/json, application/problem+json",
-            },
             timeout=parts.settings.timeouts,
-            allow_redirects=False,
         )
         data = response.json() if response.content else None
     except (requests.RequestException, ValueError) as error:

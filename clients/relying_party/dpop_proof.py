@@ -1,7 +1,5 @@
 """Verifies that the sender of an access token holds the key it is bound to (RFC 9449 §4.3, §7)."""
 
-import base64
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from clients.relying_party.algorithms import FAPI2, UNREADABLE, signatures
 from clients.relying_party.claims import LEEWAY, read_number, read_text
 from clients.relying_party.clock import epoch
 from clients.relying_party.credentials import SealBroken, Vault, digest
+from clients.relying_party.dpop import access_token_hash
 from clients.relying_party.errors import ProofRefused, TokenNotGenuine
 from clients.relying_party.schema import dpop_proof, open_database, resource_server
 
@@ -138,12 +137,6 @@ def _check_request(claims: Mapping[str, Any], asked: ProvenRequest) -> None:
         raise ProofRefused("invalid_dpop_proof", "htu")
     if not hmac.compare_digest(claims["ath"].encode(), access_token_hash(asked.access_token).encode()):
         raise ProofRefused("invalid_dpop_proof", "ath")
-
-
-def access_token_hash(access_token: str) -> str:
-    """Return ``ath``, which ties a proof to one access token (§4.2)."""
-    hashed = hashlib.sha256(access_token.encode("ascii")).digest()
-    return base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()
 
 
 def _address(url: str) -> tuple[str, str, int | None, str]:

@@ -7,12 +7,23 @@ nothing.
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from clients.relying_party.algorithms import FAPI2
+
+
+class Profile(StrEnum):
+    """How strictly the application and the server deal with each other."""
+
+    BASELINE = "baseline"
+    FAPI2 = "fapi2"
+
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -33,10 +44,12 @@ class RelyingPartySettings(BaseSettings):
     """Issuer of the authorization server, exactly as its discovery document says."""
     client_id: str
     """As registered at the server."""
+    profile: Profile = Profile.BASELINE
+    """`fapi2`: pushed requests, `private_key_jwt`, and tokens bound to a key (FAPI 2.0 Security Profile)."""
     client_secret: str = ""
     """For `client_secret_basic`. Either this or `private_key`."""
     private_key: str = ""
-    """For `private_key_jwt`: an EC P-256 key as JWK or PEM."""
+    """For `private_key_jwt`: an EC P-256, RSA or Ed25519 key as JWK or PEM."""
     id_token_alg: str = "RS256"  # noqa: S105 - the name of an algorithm
     """`id_token_signed_response_alg` of the registration: the only algorithm accepted."""
     database_url: str
@@ -106,9 +119,16 @@ class RelyingPartySettings(BaseSettings):
                 raise ValueError(f"{name} must be https unless it is localhost")
         if bool(self.client_secret) == bool(self.private_key):
             raise ValueError("give either client_secret or private_key")
+        if self.is_fapi2 and not (self.private_key and self.id_token_alg in FAPI2):
+            raise ValueError("profile fapi2 needs private_key, and id_token_alg one of " + ", ".join(FAPI2))
         if len(self.secret_key) < 32:
             raise ValueError("secret_key must have at least 32 characters")
         return self
+
+    @property
+    def is_fapi2(self) -> bool:
+        """Whether the application speaks the FAPI 2.0 Security Profile."""
+        return self.profile is Profile.FAPI2
 
     @property
     def cookies_are_secure(self) -> bool:

@@ -63,9 +63,12 @@ def start(parts: Parts, begun: PendingSignIn, *, extra: Mapping[str, str]) -> Re
     language = get_locale().language
     if language != "ja":
         parameters["ui_locales"] = language
-    url = parts.tokens.authorization_url(
-        redirect_uri=_redirect_uri(parts), code_verifier=begun.code_verifier, parameters=parameters
-    )
+    try:
+        url = parts.tokens.authorization_url(
+            redirect_uri=_redirect_uri(parts), code_verifier=begun.code_verifier, parameters=parameters
+        )
+    except TokenRefused as refusal:
+        raise SignInFailed(refusal.error) from refusal
     response = _see_other(url)
     pending.remember(parts, request, response=response, begun=begun)
     return response

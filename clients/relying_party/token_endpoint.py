@@ -1,6 +1,5 @@
 """Speaks with the token endpoint and userinfo: the only importer of Authlib's client classes."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,21 +7,20 @@ from typing import Any
 
 import requests
 from authlib.integrations.base_client.errors import OAuthError
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
-from authlib.oauth2.rfc7523.assertion import private_key_jwt_sign
-from joserfc.jwk import ECKey
 from urllib3.exceptions import NewConnectionError
 
 from clients.relying_party import clock
+from clients.relying_party.client_authentication import ClientAuthentication
+from clients.relying_party.dpop import Prover, send_with_token
 from clients.relying_party.errors import ExchangeRefused, ProviderUnavailable, TokenRefused
 from clients.relying_party.provider import Provider
+from clients.relying_party.pushed_request import push
 from clients.relying_party.settings import RelyingPartySettings
 from clients.relying_party.values import ActAsTicket
 
 URN = "urn:ietf:params:oauth"
 CLUB = "urn:ownersclub:params:oauth:token-type"
-ASSERTION_LIFETIME = 60
+FORM = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
 
 
 class NeverSent(ProviderUnavailable):
@@ -41,45 +39,37 @@ class TokenResponse:
     """None where the server did not say, which means: as requested."""
 
 
-class _Assertion(PrivateKeyJWT):  # type: ignore[misc]  # Authlib has no types
-    """Authlib's ``private_key_jwt``, living a minute instead of an hour, and made for the issuer."""
-
-    alg = "ES256"
-
-    def sign(self, auth: Any, token_endpoint: str) -> str:
-        """Make the assertion (RFC 7523 §3) with a fresh ``jti``."""
-        return str(
-            private_key_jwt_sign(
-                auth.client_secret,
-                auth.client_id,
-                token_endpoint,
-                alg=self.alg,
-                issued_at=clock.epoch(clock.now()),
-                expires_in=ASSERTION_LIFETIME,
-            )
-        )
-
-
 class TokenEndpoint:
     """Redeems codes and refresh tokens, exchanges tokens, asks userinfo."""
 
     def __init__(self, settings: RelyingPartySettings, provider: Provider) -> None:
-        self._settings = settings
         self._provider = provider
         self._timeout = settings.timeouts
-        self._key = ECKey.import_key(_key_text(settings.private_key)) if settings.private_key else None
+        self._authentication = ClientAuthentication(settings)
+        self.prover = Prover(settings.secret_key) if settings.is_fapi2 else None
 
     def authorization_url(
         self, *, redirect_uri: str, code_verifier: str, parameters: Mapping[str, str]
     ) -> str:
-        """Return the address of an authorization request with PKCE S256 (RFC 7636)."""
-        url, _ = self._client().create_authorization_url(
+        """Return the address of an authorization request with PKCE S256 (RFC 7636).
+
+        :raises TokenRefused: the request had to be pushed, and the server does not accept it.
+        :raises ProviderUnavailable: no answer that makes sense.
+        """
+        url, _ = self._authentication.session().create_authorization_url(
             self._provider.metadata.authorization_endpoint,
             redirect_uri=redirect_uri,
             code_verifier=code_verifier,
             **parameters,
         )
-        return str(url)
+        if self.prover is None:
+            return str(url)
+        return push(
+            str(url),
+            endpoint=self._provider.metadata.pushed_authorization_request_endpoint,
+            authentication=self._authentication,
+            key_thumbprint=self.prover.thumbprint,
+        )
 
     def redeem_code(self, code: str, *, redirect_uri: str, code_verifier: str) -> TokenResponse:
         """Exchange an authorization code.
@@ -136,11 +126,12 @@ class TokenEndpoint:
         :raises ProviderUnavailable: no answer that makes sense.
         """
         try:
-            response = requests.get(
+            response = send_with_token(
+                self.prover,
+                "GET",
                 self._provider.metadata.userinfo_endpoint,
-                headers={"Authorization": f"Bearer {access_token}", "Accept": "application/json"},
+                access_token=access_token,
                 timeout=self._timeout,
-                allow_redirects=False,
             )
             claims = response.json()
         except (requests.RequestException, ValueError) as error:
@@ -149,23 +140,10 @@ class TokenEndpoint:
             raise ProviderUnavailable("no userinfo")
         return claims
 
-    def _client(self) -> OAuth2Session:
-        method = "private_key_jwt" if self._key else "client_secret_basic"
-        client = OAuth2Session(
-            self._settings.client_id,
-            self._key or self._settings.client_secret,
-            token_endpoint_auth_method=method,
-            code_challenge_method="S256",
-            default_timeout=self._timeout,
-        )
-        if self._key:
-            client.register_client_auth_method(_Assertion(self._settings.issuer))
-        return client
-
     def _request(self, parameters: Mapping[str, str]) -> TokenResponse:
         asked_at = clock.now()
         token = self._fetch(parameters)
-        if str(token.get("token_type", "")).lower() != "bearer":
+        if str(token.get("token_type", "")).lower() != ("dpop" if self.prover else "bearer"):
             raise ProviderUnavailable("the token endpoint answered with another kind of token")
         scope = token.get("scope")
         return TokenResponse(
@@ -177,13 +155,31 @@ class TokenEndpoint:
         )
 
     def _fetch(self, parameters: Mapping[str, str]) -> Mapping[str, Any]:
-        fields = dict(parameters)
-        endpoint = self._provider.metadata.token_endpoint
         try:
-            with self._client() as client:
+            return self._fetch_once(parameters)
+        except TokenRefused as refusal:
+            if self.prover is None or refusal.error != "use_dpop_nonce":
+                raise
+            # The server wants its nonce in the proof; it has done nothing yet (RFC 9449 §8).
+            return self._fetch_once(parameters)
+
+    def _fetch_once(self, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+        fields = dict(parameters)
+        endpoint, prover = self._provider.metadata.token_endpoint, self.prover
+        proof = {"DPoP": prover.prove("POST", endpoint)} if prover else {}
+
+        def learn(response: requests.Response) -> requests.Response:
+            if prover is not None:
+                prover.learn(endpoint, response.headers)
+            return response
+
+        try:
+            with self._authentication.session() as client:
+                client.register_compliance_hook("access_token_response", learn)
                 token = client.fetch_token(
-                    endpoint, grant_type=fields.pop("grant_type"), allow_redirects=False, **fields
-                )
+                    endpoint, headers=FORM | proof, grant_type=fields.pop("grant_type"),
+                    allow_redirects=False, **fields,
+                )  # fmt: skip
         except OAuthError as error:
             raise TokenRefused(str(error.error)) from error
         except requests.ConnectionError as error:
@@ -203,11 +199,6 @@ def was_never_sent(error: requests.ConnectionError) -> bool:
         return True
     cause = error.args[0] if error.args else None
     return isinstance(getattr(cause, "reason", None), NewConnectionError)
-
-
-def _key_text(text: str) -> Any:
-    """Return a key in the form that joserfc imports: a JWK as a dict, PEM as text."""
-    return json.loads(text) if text.lstrip().startswith("{") else text
 
 
 def _text(token: Mapping[str, Any], name: str, *, required: bool = True) -> str:
