@@ -65,5 +65,8 @@ class _Registry(JWSRegistry):
 
 
 def signatures(allowed: Collection[str]) -> JWSRegistry:
-    """Return the registry that signs and verifies with these algorithms and no other."""
-    return _Registry(algorithms=list(allowed))
+    """Return the registry that signs and verifies with these algorithms and no other.
+
+    Header members that nobody knows are ignored (RFC 7515 §4), unless ``crit`` names them.
+    """
+    return _Registry(algorithms=list(allowed), strict_check_header=False)

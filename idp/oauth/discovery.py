@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from idp.oauth.algorithms import SERVER_SIGNING
-from idp.oauth.client_assertion import ALGORITHMS
+from idp.oauth.algorithms import CLIENT_ASSERTION, DPOP_PROOF, SERVER_SIGNING
 from idp.oauth.client_metadata import AUTH_METHODS, GRANT_TYPES
 from idp.oauth.scopes import PERMISSIONS, SCOPES
 from idp.settings import Settings
@@ -29,12 +28,13 @@ def metadata(settings: Settings) -> dict[str, Any]:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(SERVER_SIGNING),
         "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
-        "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "token_endpoint_auth_signing_alg_values_supported": list(CLIENT_ASSERTION),
         "introspection_endpoint_auth_methods_supported": [name for name in AUTH_METHODS if name != "none"],
-        "introspection_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "introspection_endpoint_auth_signing_alg_values_supported": list(CLIENT_ASSERTION),
         "introspection_signing_alg_values_supported": list(SERVER_SIGNING),
         "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
-        "revocation_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
+        "revocation_endpoint_auth_signing_alg_values_supported": list(CLIENT_ASSERTION),
+        "dpop_signing_alg_values_supported": list(DPOP_PROOF),
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid",
                              "name", "email", "email_verified", "act", "delegation", "session_expiry"],

@@ -2,15 +2,30 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, JWKRegistry
 
 from idp import clock, credentials
 from idp.settings import Settings
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class _AnyHeader(jws.JWSRegistry):
+    """Signs whatever header a test wants."""
+
+    def __init__(self) -> None:
+        super().__init__(strict_check_header=False)
+
+    def check_header(self, header: object) -> None:
+        """Let every header pass."""
+
+    def get_alg(self, name: str) -> Any:
+        """Return any algorithm that exists."""
+        return self.algorithms[name]
 
 
 def client_assertion(
@@ -30,7 +45,16 @@ def signed(key: dict[str, Any], claims: dict[str, Any], *, header: dict[str, Any
     """Return a JWT signed with a private JWK; ``header`` adds to alg and kid, or replaces them."""
     alg = key.get("alg", "ES256")
     full = {"alg": alg, "kid": key.get("kid"), **(header or {})}
-    return jwt.encode(full, claims, JWKRegistry.import_key(key), algorithms=[str(full["alg"])])
+    return jwt.encode(full, claims, JWKRegistry.import_key(key), registry=_AnyHeader())
+
+
+def signed_freely(
+    key: dict[str, Any], claims: dict[str, Any], /, *, without: Sequence[str] = (), **header: Any
+) -> str:
+    """Return a JWT with any header at all, signed by the algorithm of the key."""
+    full = {"alg": key["alg"], **({"kid": key["kid"]} if "kid" in key else {}), **header}
+    sent = {name: value for name, value in full.items() if name not in without}
+    return jws.serialize_compact(sent, json.dumps(claims), JWKRegistry.import_key(key), registry=_AnyHeader())
 
 
 def unsigned(claims: dict[str, Any], *, header: dict[str, Any], signature: bytes = b"") -> str:

@@ -4,11 +4,16 @@ import json
 from typing import Any
 
 import pytest
+import responses
 import time_machine
+from sqlalchemy import update
 
 from idp import clock
+from idp.credentials import mint_jti
 from idp.oauth.keys import new_client_key
-from tests.oauth.assertions import client_assertion, hmac_signed, public_pem, signed, unsigned
+from idp.oauth.models import Client
+from tests.oauth.assertions import client_assertion, hmac_signed, public_pem, signed, signed_freely, unsigned
+from tests.oauth.proofs import new_proof_key, public_of
 from tests.oauth.relying_party import RelyingParty, TokenAnswer
 from tests.world import World
 
@@ -190,7 +195,7 @@ def test_what_is_no_assertion_at_all_is_refused(world: World, portal: RelyingPar
 def _claims(portal: RelyingParty) -> dict[str, Any]:
     now = clock.epoch(clock.now())
     return {"iss": "agency-portal", "sub": "agency-portal", "aud": portal.world.settings.issuer, "iat": now,
-            "exp": now + 60, "jti": f"jti-{now}"}  # fmt: skip
+            "exp": now + 60, "jti": mint_jti()}  # fmt: skip
 
 
 def _payload(token: str) -> bytes:
@@ -198,3 +203,108 @@ def _payload(token: str) -> bytes:
 
     part = token.split(".")[1]
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "EdDSA"])
+def test_each_announced_algorithm_proves_a_client_and_only_the_registered_one(
+    world: World, portal: RelyingParty, alg: str
+) -> None:
+    """OIDC Registration §2, ``token_endpoint_auth_signing_alg``."""
+    assert alg in world.api("GET", "/.well-known/openid-configuration").get_json()[
+        "token_endpoint_auth_signing_alg_values_supported"
+    ]  # fmt: skip
+    portal.key = {**new_proof_key(alg), "kid": "K"}
+    register(world, jwks={"keys": [public_of(portal.key)]})
+    expect_proved(portal, asserted(portal))
+    for registered in ("RS256", "PS256", "ES256", "EdDSA", "HS256"):
+        register(world, token_endpoint_auth_signing_alg=registered)
+        if registered == alg:
+            expect_proved(portal, asserted(portal))
+        else:
+            expect_refused(world, portal, asserted(portal))
+
+
+@pytest.mark.parametrize("alg", ["RS384", "PS512", "ES384"])
+def test_an_algorithm_that_is_not_announced_proves_nothing(
+    world: World, portal: RelyingParty, alg: str
+) -> None:
+    key = {**new_proof_key("ES384" if alg == "ES384" else "RS256"), "alg": alg}
+    register(world, jwks={"keys": [{**public_of(portal.key)}, public_of(key)]})
+    expect_refused(world, portal, signed_freely(key, _claims(portal)))
+    expect_proved(portal, made(portal))
+
+
+def test_keys_are_changed_without_a_gap_and_an_old_one_is_worth_nothing(
+    world: World, portal: RelyingParty
+) -> None:
+    """KM-009, OIDC Core §10.1.1: both keys while both are registered, then the new one alone."""
+    old, new = portal.key, new_client_key()
+    register(world, jwks={"keys": [public_of(old), public_of(new)]})
+    for key in (old, new):
+        portal.key = key
+        expect_proved(portal, made(portal))
+    register(world, jwks={"keys": [public_of(new)]})
+    expect_proved(portal, made(portal))
+    portal.key = old
+    expect_refused(world, portal, made(portal))
+    expect_refused(world, portal, made(portal, header={"kid": new["kid"]}))
+
+
+def test_published_keys_prove_a_client(world: World, portal: RelyingParty) -> None:
+    """RFC 7591 §2, ``jwks_uri``; how long they are kept is tried in tests/oauth/test_client_keys.py."""
+    register(world, jwks=None, jwks_uri="https://portal.example/jwks")
+    with responses.RequestsMock() as calls:
+        calls.get("https://portal.example/jwks", json={"keys": [public_of(portal.key)]})
+        expect_proved(portal, made(portal))
+
+
+@pytest.mark.parametrize("kid", [None, "absent"])
+def test_without_a_name_each_key_that_fits_is_tried(
+    world: World, portal: RelyingParty, kid: str | None
+) -> None:
+    register(world, jwks={"keys": [public_of(new_client_key()), public_of(portal.key)]})
+    if kid is None:
+        nameless = {name: value for name, value in portal.key.items() if name != "kid"}
+        expect_proved(portal, signed_freely(nameless, _claims(portal)))
+    else:
+        expect_refused(world, portal, made(portal, header={"kid": kid}))
+
+
+@pytest.mark.parametrize("typ", [None, "JWT", "jwt", "client-authentication+jwt"])
+def test_an_assertion_may_say_what_it_is(portal: RelyingParty, typ: str | None) -> None:
+    expect_proved(portal, made(portal, header={"typ": typ} if typ else {}))
+
+
+@pytest.mark.parametrize("typ", ["dpop+jwt", "oauth-authz-req+jwt", "at+jwt", "logout+jwt", "", 7, None, []])
+def test_another_kind_of_text_that_the_client_signed_is_no_assertion(
+    world: World, portal: RelyingParty, typ: object
+) -> None:
+    """RFC 8725 §3.11."""
+    expect_refused(world, portal, signed_freely(portal.key, _claims(portal), typ=typ))
+
+
+def test_header_members_that_nobody_knows_are_ignored_unless_they_are_critical(
+    world: World, portal: RelyingParty
+) -> None:
+    """RFC 7515 §4, §4.1.11."""
+    expect_proved(portal, signed_freely(portal.key, _claims(portal), tx_id="7"))
+    critical = signed_freely(portal.key, _claims(portal), tx_id="7", crit=["tx_id"])
+    expect_refused(world, portal, critical)
+
+
+def test_a_disabled_client_proves_nothing(world: World, portal: RelyingParty) -> None:
+    register(world, status="disabled")
+    expect_refused(world, portal, made(portal))
+
+
+def register(world: World, **values: object) -> None:
+    """Change what the portal has registered."""
+    world.write(
+        lambda session: session.execute(
+            update(Client).where(Client.client_id == "agency-portal").values(**values)
+        ).close()
+    )
+
+
+def asserted(portal: RelyingParty) -> str:
+    return signed_freely(portal.key, _claims(portal))
