@@ -11,11 +11,13 @@ from idp.accounts.models import BrowserSession, MailLink
 from idp.audit.models import AuditEvent
 from idp.delegation.models import Grant
 from idp.demo import HANAKO
+from idp.oauth.device.models import DeviceRequest
 from idp.oauth.models import AuthorizationCode, AuthorizationRequest, RefreshToken, TokenFamily
-from tests.oauth.relying_party import RelyingParty
+from tests.oauth.device import begin, decide
+from tests.oauth.relying_party import RelyingParty, parties_of
 from tests.world import World
 
-PROTOCOL = (AuthorizationRequest, AuthorizationCode, RefreshToken, TokenFamily)
+PROTOCOL = (AuthorizationRequest, AuthorizationCode, RefreshToken, TokenFamily, DeviceRequest)
 
 
 def count(world: World, model: type) -> int:
@@ -24,8 +26,11 @@ def count(world: World, model: type) -> int:
 
 @pytest.fixture
 def used(world: World, mypage: RelyingParty) -> World:
-    """A club in which somebody signed in and somebody left a registration unfinished."""
+    """A club in which somebody signed in and let a device in, and somebody left a registration unfinished."""
     mypage.redeem(mypage.code_for(world.browser(HANAKO))).tokens()
+    device = begin(parties_of(world)["display"])
+    decide(world.browser(HANAKO), device)
+    device.poll().tokens()
     world.browser().submit("/register/owner", email="new@owner.example")
     return world
 
