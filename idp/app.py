@@ -26,6 +26,7 @@ from idp.mounting import Mounted
 from idp.oauth import content_policy, endpoints
 from idp.oauth import views as oauth_views
 from idp.oauth.device import views as device_views
+from idp.oauth.registration.views import REGISTRATION
 from idp.oauth.remote_keys import KeysNotFetched, fetch_keys
 from idp.settings import Settings
 from idp.web import (
@@ -146,6 +147,7 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
         *ACCOUNT_BLUEPRINTS,
         *DELEGATION_BLUEPRINTS,
         endpoints.PROTOCOL,
+        REGISTRATION,
         oauth_views.PAGES,
         device_views.PAGES,
         health.blueprint,
@@ -154,6 +156,7 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
     if settings.is_development and not settings.smtp_host:
         app.register_blueprint(PREVIEW)
     csrf.exempt(endpoints.PROTOCOL)
+    csrf.exempt(REGISTRATION)
     # Relying parties send the browser to these with GET or POST; what they do is guarded otherwise.
     csrf.exempt("idp.oauth.views.authorize")
     csrf.exempt("idp.oauth.views.end_session")

@@ -1,7 +1,6 @@
-"""Commands of the operator: accounts, agencies, grants, mails, audit, clients, units from the factory."""
+"""Commands of the operator: accounts, agencies, grants, mails, audit, units from the factory."""
 
 import csv
-import json
 import uuid
 from typing import TextIO
 
@@ -24,9 +23,6 @@ from idp.delegation.models import Grant
 from idp.delegation.rules import AgencyUnknown, GrantUnknown, TransitionRefused
 from idp.mail import operator as mail_operator
 from idp.mail.rules import DeadLetterExpired, DeadLetterUnknown
-from idp.oauth.client_metadata import ClientMetadataRefused, metadata_of
-from idp.oauth.clients import register_client
-from idp.oauth.models import Client
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 
@@ -216,36 +212,6 @@ def audit_list(limit: int) -> None:
 
 
 @click.group()
-def client() -> None:
-    """Registered clients."""
-
-
-@client.command("list")
-def client_list() -> None:
-    """List clients."""
-    with unit_of_work(_database(), writes=False) as session:
-        for row in session.scalars(select(Client).order_by(Client.client_id)):
-            click.echo(
-                f"{row.client_id:20} {row.status:8} {row.token_endpoint_auth_method:20} {row.client_name}"
-            )
-
-
-@client.command("register")
-@click.argument("file", type=click.File(encoding="utf-8"))
-def client_register(file: TextIO) -> None:
-    """Register the client that a JSON file describes (RFC 7591 names); prints its secret, this once."""
-    try:
-        metadata = metadata_of(json.load(file))
-        with unit_of_work(_database()) as session:
-            secret = register_client(session, metadata)
-    except json.JSONDecodeError as error:
-        raise click.ClickException(f"{file.name} is not JSON: {error}") from error
-    except ClientMetadataRefused as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"{metadata.client_id} is registered." + (f" Its secret: {secret}" if secret else ""))
-
-
-@click.group()
 def product() -> None:
     """Units that left the factory, which owners claim by serial number."""
 
@@ -266,4 +232,4 @@ def product_import(file: TextIO) -> None:
     click.echo(f"{added} units added, {len(units) - added} were there already.")
 
 
-GROUPS = (account, agency, delegation_group, mail, audit, client, product)
+GROUPS = (account, agency, delegation_group, mail, audit, product)

@@ -46,5 +46,11 @@ class Event(StrEnum):
     USER_CODE_REFUSED = "device.code.refused"
     CLIENT_REGISTERED = "client.registered"
     CLIENT_CHANGED = "client.changed"
+    CLIENT_DISABLED = "client.disabled"
+    CLIENT_ENABLED = "client.enabled"
+    CLIENT_DELETED = "client.deleted"
+    CLIENT_SECRET_ROTATED = "client.secret_rotated"  # noqa: S105 - an event
+    REGISTRATION_TOKEN_ISSUED = "registration_token.issued"  # noqa: S105 - an event
+    REGISTRATION_TOKEN_REVOKED = "registration_token.revoked"  # noqa: S105 - an event
     KEY_ROTATED = "key.rotated"
     KEY_WITHDRAWN = "key.withdrawn"

@@ -1,8 +1,9 @@
 """Registered clients: finding, registering, and whether one is in good standing."""
 
 import uuid
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
@@ -10,8 +11,12 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.db import is_storable
-from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused, check_metadata
-from idp.oauth.models import Client, ClientStatus
+from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused
+from idp.oauth.client_rules import check_metadata, sector_of
+from idp.oauth.models import Client, ClientProfile, ClientStatus, TokenFamily
+
+DELETED = "deleted"
+"""In place of a way of authenticating."""
 
 
 def find_client(session: Session, client_id: str | None) -> Client | None:
@@ -27,41 +32,112 @@ def secret_matches(client: Client, secret: str) -> bool:
     )
 
 
-def register_client(session: Session, metadata: ClientMetadata) -> str | None:
+def register_client(session: Session, metadata: ClientMetadata, *, dynamic: bool = False) -> str | None:
     """Store a client and return its secret, which is shown this once, or None if it has none.
 
+    :param dynamic: it registers itself.
     :raises ClientMetadataRefused: a field is wrong.
     """
-    check_metadata(metadata)
+    check_metadata(metadata, dynamic=dynamic)
     if session.get(Client, metadata.client_id) is not None:
         raise ClientMetadataRefused("client_id", "is registered already")
-    secret = metadata.secret
-    if secret is None and metadata.token_endpoint_auth_method.startswith("client_secret"):
-        secret = credentials.mint_secret(SecretKind.CLIENT_SECRET)
     client = Client(client_id=metadata.client_id, created_at=clock.now())
     _write(client, metadata)
-    client.secret_digest = credentials.digest(secret) if secret else None
+    secret = _settle_secret(client, metadata)
     session.add(client)
     record_event(session, Event.CLIENT_REGISTERED, client_id=metadata.client_id)
     session.flush()
     return secret
 
 
-def change_client(session: Session, metadata: ClientMetadata) -> bool:
-    """Give a client other metadata; its secret stays. Return whether anything changed.
+@dataclass(frozen=True)
+class ClientChange:
+    """What became of a change."""
+
+    changed: bool
+    secret: str | None = field(default=None, repr=False)
+    """A secret that was made because the client needs one now."""
+
+
+def change_client(session: Session, metadata: ClientMetadata, *, dynamic: bool = False) -> ClientChange:
+    """Give a client other metadata; its secret stays where it still needs one.
 
     :raises ClientMetadataRefused: a field is wrong, or there is no such client.
     """
-    check_metadata(metadata)
+    check_metadata(metadata, dynamic=dynamic)
     client = session.get(Client, metadata.client_id)
     if client is None:
         raise ClientMetadataRefused("client_id", "is not registered")
     _write(client, metadata)
+    secret = _settle_secret(client, metadata)
     changed = session.is_modified(client)
     if changed:
         record_event(session, Event.CLIENT_CHANGED, client_id=metadata.client_id)
         session.flush()
-    return changed
+    return ClientChange(changed, None if metadata.secret else secret)
+
+
+def set_client_status(session: Session, client: Client, status: ClientStatus) -> bool:
+    """Disable a client, which is then as unknown, or enable it again; return whether anything changed."""
+    if client.status == status:
+        return False
+    client.status = status
+    event = Event.CLIENT_ENABLED if status == ClientStatus.ACTIVE else Event.CLIENT_DISABLED
+    record_event(session, event, client_id=client.client_id)
+    session.flush()
+    return True
+
+
+def delete_client(session: Session, client: Client) -> None:
+    """Delete a client for good: its credentials, addresses, tokens and consents.
+
+    The row stays, because the history of proxy logins and the audit log speak of it.
+    """
+    from idp.oauth.consent.models import ClientConsent
+
+    now = clock.now()
+    client.status = ClientStatus.DISABLED
+    client.secret_digest = client.registration_digest = client.jwks = client.jwks_uri = None
+    client.token_endpoint_auth_method = DELETED
+    client.redirect_uris, client.post_logout_redirect_uris, client.grant_types = [], [], []
+    client.backchannel_logout_uri = client.initiate_login_uri = None
+    session.flush()
+    for table in (TokenFamily, ClientConsent):
+        session.execute(
+            update(table)
+            .where(table.client_id == client.client_id, table.revoked_at.is_(None))
+            .values(revoked_at=now)
+        )
+    record_event(session, Event.CLIENT_DELETED, client_id=client.client_id)
+
+
+def is_deleted(client: Client) -> bool:
+    """Tell whether a client was deleted; its id is never given again."""
+    return client.token_endpoint_auth_method == DELETED
+
+
+def rotate_secret(session: Session, client: Client) -> str | None:
+    """Give a client a new secret and return it, or None if it has none; the old one is out at once."""
+    if client.secret_digest is None:
+        return None
+    secret = credentials.mint_secret(SecretKind.CLIENT_SECRET)
+    client.secret_digest = credentials.digest(secret)
+    record_event(session, Event.CLIENT_SECRET_ROTATED, client_id=client.client_id)
+    session.flush()
+    return secret
+
+
+def _settle_secret(client: Client, metadata: ClientMetadata) -> str | None:
+    """Leave the client with a secret if its method needs one, and return it if it is known."""
+    if not metadata.token_endpoint_auth_method.startswith("client_secret"):
+        client.secret_digest = None
+        return None
+    secret = metadata.secret
+    if secret is None and client.secret_digest is None:
+        secret = credentials.mint_secret(SecretKind.CLIENT_SECRET)
+    if secret is not None:
+        client.secret_digest = credentials.digest(secret)
+    return secret
 
 
 def _write(client: Client, metadata: ClientMetadata) -> None:
@@ -69,14 +145,14 @@ def _write(client: Client, metadata: ClientMetadata) -> None:
         if one.name != "secret":
             value = getattr(metadata, one.name)
             setattr(client, one.name, list(value) if isinstance(value, tuple) else value)
+    if metadata.id_token_signed_response_alg is None:
+        is_strict = metadata.profile == ClientProfile.FAPI2
+        client.id_token_signed_response_alg = "ES256" if is_strict else "RS256"
+    client.sector = sector_of(metadata)
 
 
 def family_client_ids(session: Session, session_id: uuid.UUID) -> list[str]:
     """Return the clients that were given tokens in a sign-in session, without proxy logins."""
-    from sqlalchemy import select
-
-    from idp.oauth.models import TokenFamily
-
     query = (
         select(TokenFamily.client_id)
         .where(TokenFamily.session_id == session_id, TokenFamily.act_as_session_id.is_(None))

@@ -4,6 +4,7 @@ from typing import Any
 
 from idp.oauth.algorithms import CLIENT_ASSERTION, DPOP_PROOF, SERVER_SIGNING
 from idp.oauth.client_metadata import AUTH_METHODS, GRANT_TYPES
+from idp.oauth.models import SubjectType
 from idp.oauth.scopes import PERMISSIONS, SCOPES
 from idp.settings import Settings
 
@@ -20,12 +21,13 @@ def metadata(settings: Settings) -> dict[str, Any]:
         "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
         "introspection_endpoint": f"{issuer}/oauth/introspect",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "registration_endpoint": f"{issuer}/oauth/register",
         "end_session_endpoint": f"{issuer}/oauth/end-session",
         "scopes_supported": sorted(set(SCOPES) - PERMISSIONS),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANT_TYPES),
-        "subject_types_supported": ["public"],
+        "subject_types_supported": list(SubjectType),
         "id_token_signing_alg_values_supported": list(SERVER_SIGNING),
         "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(CLIENT_ASSERTION),

@@ -9,6 +9,7 @@ from idp.demo import HANAKO
 from idp.oauth.client_metadata import CLIENT_CREDENTIALS
 from idp.oauth.models import Client
 from idp.oauth.scopes import FOR_CLIENTS
+from tests.oauth.registrar import CALLBACK, Registrar
 from tests.oauth.relying_party import RelyingParty
 from tests.world import World
 
@@ -101,6 +102,12 @@ def test_every_way_of_proving_oneself_that_is_named_works(
     assert not [alg for alg in metadata["token_endpoint_auth_signing_alg_values_supported"] if alg[0] == "H"]
 
 
+def test_the_registration_endpoint_registers(world: World, metadata: dict[str, str]) -> None:
+    path = metadata["registration_endpoint"].removeprefix(world.settings.issuer)
+    assert Registrar(world).send({"redirect_uris": [CALLBACK]}, path=path).status_code == 201
+    assert metadata["subject_types_supported"] == ["public", "pairwise"]
+
+
 def test_what_is_not_supported_is_said_so_and_refused(
     metadata: dict[str, object], mypage: RelyingParty
 ) -> None:
@@ -109,8 +116,7 @@ def test_what_is_not_supported_is_said_so_and_refused(
     assert metadata["request_uri_parameter_supported"] is False
     mypage.authorize(request_uri="https://x.example").expect_error("request_uri_not_supported")
     assert metadata["claims_parameter_supported"] is False
-    for absent in ("registration_endpoint", "pushed_authorization_request_endpoint"):
-        assert absent not in metadata
+    assert "pushed_authorization_request_endpoint" not in metadata
 
 
 def test_languages_that_are_named_are_spoken(
