@@ -144,7 +144,6 @@ def test_a_proof_for_another_address_is_refused(world: World, htu: str) -> None:
         {"jwk": public_of(new_proof_key())}, {"jwk": public_of(new_proof_key("EdDSA"))},
         {"crit": ["b64"], "b64": False}, {"crit": ["unknown"], "unknown": 1},
     ],
-    ids=lambda header: str(header)[:40],
 )  # fmt: skip
 def test_a_proof_with_a_wrong_header_is_refused(world: World, header: dict[str, Any]) -> None:
     expect_refused(world, made(world, header=header))
