@@ -95,7 +95,7 @@ def test_the_proof_of_another_key_is_refused(
         {"htu": "http://localhost:8000/oauth/token"}, {"path_called": "/api/me/profile"},
         {"header": {"typ": "JWT"}}, {"header": {"jwk": None}}, {"header": {"jwk": KEY}},
     ],
-    ids=str,
+    ids=lambda deviation: str(deviation)[:16],
 )  # fmt: skip
 def test_a_wrong_proof_is_refused(
     world: World, mypage: RelyingParty, bound: Tokens, deviation: dict[str, Any]
