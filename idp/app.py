@@ -25,6 +25,7 @@ from idp.mail.rendering import templates_folder
 from idp.mounting import Mounted
 from idp.oauth import content_policy, endpoints
 from idp.oauth import views as oauth_views
+from idp.oauth.consent import views as consent_views
 from idp.oauth.device import views as device_views
 from idp.oauth.registration.views import REGISTRATION
 from idp.oauth.remote_keys import KeysNotFetched, fetch_keys
@@ -100,6 +101,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     csrf = CSRFProtect(app)
     init_login(app)
     endpoints.init_oauth(app)
+    app.before_request(content_policy.load_login_hint)
     app.after_request(_headers)
     _register_views(app, csrf, settings)
     init_errors(app)
@@ -150,6 +152,8 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
         REGISTRATION,
         oauth_views.PAGES,
         device_views.PAGES,
+        consent_views.CONSENT,
+        consent_views.APPS,
         health.blueprint,
     ):
         app.register_blueprint(blueprint)
@@ -166,9 +170,14 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
             csrf.exempt(f"{view.__module__}.{view.__name__}")
 
 
+FROM_ANYWHERE = frozenset({"oauth_pages.authorize", "oauth_pages.end_session"})
+"""Pages that relying parties send browsers to by POST."""
+
+
 def _check_origin() -> BaseResponse | None:
-    """Refuse a form that another site sent, even with a form token."""
-    if request.method in unit_of_work.SAFE_METHODS or request.path.startswith((API, "/oauth/")):
+    """Refuse a form that another site sent, even with a form token; machines' endpoints take no forms."""
+    is_for_others = request.blueprint == endpoints.PROTOCOL.name or request.endpoint in FROM_ANYWHERE
+    if request.method in unit_of_work.SAFE_METHODS or request.path.startswith(API) or is_for_others:
         return None
     g.is_foreign_form = is_from_elsewhere()
     return answer_failure(HTTPStatus.FORBIDDEN) if g.is_foreign_form else None

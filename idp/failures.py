@@ -19,7 +19,7 @@ from idp.web import ScopeMissing, TokenMissing, bearer_challenge, problem, reque
 
 API = "/api/"
 PROTOCOL = ("/oauth/", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
-BROWSERS = ("/oauth/authorize", "/oauth/end-session")
+BROWSERS = ("/oauth/authorize", "/oauth/consent", "/oauth/end-session")
 """Endpoints of the protocol that people's browsers visit."""
 _PAGES = {400, 403, 404, 405, 409, 410, 413, 429, 500, 503}
 _TROUBLES = {

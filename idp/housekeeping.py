@@ -20,6 +20,7 @@ from idp.oauth.device.models import DeviceRequest
 from idp.oauth.models import (
     AuthorizationCode,
     AuthorizationRequest,
+    PushedRequest,
     RefreshToken,
     RevokedToken,
     TokenFamily,
@@ -61,6 +62,7 @@ def _steps() -> Iterator[Step]:
     yield lambda session: _delete(session, RevokedToken.jti_digest, RevokedToken.expires_at < clock.now())
     for key, ends in (
         (AuthorizationRequest.id, AuthorizationRequest.expires_at),
+        (PushedRequest.digest, PushedRequest.expires_at),
         (AuthorizationCode.digest, AuthorizationCode.expires_at),
         (RefreshToken.digest, RefreshToken.expires_at),
         (DeviceRequest.id, DeviceRequest.expires_at),

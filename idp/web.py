@@ -37,6 +37,7 @@ class BearerIdentity:
     :ivar actor: the staff member who acts, or None.
     :ivar session_id: browser session, or the act-as session under act.
     :ivar grant_id: the delegation grant under act.
+    :ivar family_id: the authorization that the token grew out of.
     """
 
     subject: UUID
@@ -47,6 +48,7 @@ class BearerIdentity:
     grant_id: UUID | None = None
     sub: str = ""
     scheme: str = "Bearer"
+    family_id: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,8 @@ def _routes_table(app: Flask) -> Iterator[str]:
 EXPLAINED = {
     "oauth.token": "a registered client, authenticated",
     "oauth.userinfo_endpoint": "an access token with `openid`",
+    "consent": "the browser that began the request, signed in",
+    "oauth.par": "a registered client, authenticated",
     "oauth_pages.resume": "the browser that began the request",
     "mail_preview": "everybody, in development without an SMTP server only",
     "rp.backchannel_logout": "the server, by a logout token",

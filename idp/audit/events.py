@@ -39,6 +39,9 @@ class Event(StrEnum):
     PROXY_LOGIN_STARTED = "proxy_login.started"
     PROXY_LOGIN_REFUSED = "proxy_login.refused"
     PROXY_LOGIN_ENDED = "proxy_login.ended"
+    CONSENT_GIVEN = "consent.given"
+    CONSENT_REFUSED = "consent.refused"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
     CODE_REPLAYED = "code.replayed"
     TOKEN_REUSED = "token.reused"  # noqa: S105 - an event
     DEVICE_APPROVED = "device.approved"

@@ -2,9 +2,8 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -15,32 +14,29 @@ from idp.accounts.people import is_member_in_good_standing
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
-from idp.delegation import proxy_logins, tickets
 from idp.delegation.models import ActAsSession
-from idp.delegation.rules import ExchangeRefusal, TicketRefusal, TicketUnusable
-from idp.delegation.tickets import Lifetimes
+from idp.delegation.rules import TicketUnusable
 from idp.oauth.authorization_request import (
     AskedFor,
     NoRedirect,
     RedirectError,
     check_redirect_uri,
     check_request,
+    reply_address,
 )
+from idp.oauth.authorization_response import Response, respond, respond_error
 from idp.oauth.clients import find_client
-from idp.oauth.issuing import audience_facts, client_facts, live_act_as, start_family
-from idp.oauth.journey import Step, Visitor, next_step
+from idp.oauth.consent import service as consent
+from idp.oauth.issuing import start_family
+from idp.oauth.journey import REFUSALS, Step, Visitor, next_step
 from idp.oauth.models import AuthorizationCode, AuthorizationRequest, Client, SignInPage
+from idp.oauth.par import REQUEST_URI, find_pushed, must_push, use_pushed
 from idp.oauth.parameters import Parameters, ParametersRefused
+from idp.oauth.proxy_login import continue_proxy_login, start_proxy_login
+from idp.oauth.request_object import RequestObjectRefused, unfold
 from idp.oauth.subjects import subject_for
-from idp.oauth.tokens import Mint, TokenUnreadable, read_id_token_hint
+from idp.oauth.tokens import Mint
 from idp.settings import Settings
-
-
-@dataclass(frozen=True)
-class SendTo:
-    """Send the browser to this address (303)."""
-
-    location: str
 
 
 @dataclass(frozen=True)
@@ -49,9 +45,18 @@ class SignInFirst:
 
     request_id: uuid.UUID
     page: SignInPage
+    ui_locales: str
 
 
-Answer = SendTo | SignInFirst
+@dataclass(frozen=True)
+class AskFirst:
+    """Show the consent page, then come back to the stored request."""
+
+    request_id: uuid.UUID
+    ui_locales: str
+
+
+Answer = Response | SignInFirst | AskFirst
 
 
 @dataclass(frozen=True)
@@ -68,15 +73,10 @@ def begin(session: Session, mint: Mint, parameters: Parameters, browser: Browser
     :raises NoRedirect: client or redirect URI cannot be trusted; shown as a page.
     """
     client = _trusted_client(session, parameters)
-    redirect_uri = check_redirect_uri(parameters, client)
     try:
-        asked = check_request(
-            parameters, client, redirect_uri=redirect_uri, read_hint=lambda text: _read_hint(mint, text)
-        )
+        asked = _check(session, mint, parameters, client)
     except RedirectError as error:
-        return _error(
-            error.redirect_uri, error.error, error.description, state=error.state, issuer=mint.settings.issuer
-        )
+        return respond_error(error.to, error.error, error.description, issuer=mint.settings.issuer)
     now = clock.now()
     stored = AuthorizationRequest(
         id=credentials.new_id(), client_id=client.client_id,
@@ -88,21 +88,52 @@ def begin(session: Session, mint: Mint, parameters: Parameters, browser: Browser
     return _advance(session, mint, stored, asked, browser=browser)
 
 
+def _check(session: Session, mint: Mint, parameters: Parameters, client: Client) -> AskedFor:
+    """Find out what is asked: from the parameters, a request object, or what was pushed under a name.
+
+    :raises RedirectError: the first thing that is wrong.
+    """
+    request_uri = parameters.get("request_uri", "")
+    if request_uri.startswith(REQUEST_URI):  # what stands beside it is ignored (RFC 9126 §4, RFC 9101 §6.3)
+        pushed = find_pushed(session, client, request_uri)
+        redirect_uri = check_redirect_uri(pushed.parameters, client)
+        return check_request(
+            mint, pushed.parameters, client, redirect_uri=redirect_uri, pushed_digest=pushed.digest
+        )
+    try:
+        if request_uri:
+            raise RequestObjectRefused("request_uri must be one of the pushed_authorization_request_endpoint",
+                                       "request_uri_not_supported")  # fmt: skip
+        if must_push(client):
+            raise RequestObjectRefused("this client has to push its requests (RFC 9126 6)", "invalid_request")
+        full = unfold(parameters, client, mint.settings)
+    except RequestObjectRefused as refused:
+        to = reply_address(parameters, check_redirect_uri(parameters, client))
+        raise RedirectError(refused.error, refused.description, to) from refused
+    return check_request(mint, full, client, redirect_uri=check_redirect_uri(full, client))
+
+
 def begin_refused(session: Session, settings: Settings, refused: ParametersRefused) -> Answer:
     """Answer parameters that cannot be read: to the client if it and its redirect URI are beyond doubt.
 
     :raises NoRedirect: they are not.
     """
     client = _trusted_client(session, refused.readable)
-    redirect_uri = check_redirect_uri(refused.readable, client)
-    return _error(
-        redirect_uri, "invalid_request", refused.reason, state=refused.readable.get("state"),
-        issuer=settings.issuer,
-    )  # fmt: skip
+    to = reply_address(refused.readable, check_redirect_uri(refused.readable, client))
+    return respond_error(to, "invalid_request", refused.reason, issuer=settings.issuer)
 
 
 def resume(session: Session, mint: Mint, request_id: uuid.UUID, browser: Browser) -> Answer:
     """Go on with a stored request, in the browser that began it.
+
+    :raises NoRedirect: it is unknown, over, finished, or another browser's.
+    """
+    stored = find_stored(session, request_id, browser)
+    return _advance(session, mint, stored, AskedFor.from_json(stored.parameters), browser=browser)
+
+
+def find_stored(session: Session, request_id: uuid.UUID, browser: Browser) -> AuthorizationRequest:
+    """Return a request that waits in this browser.
 
     :raises NoRedirect: it is unknown, over, finished, or another browser's.
     """
@@ -115,19 +146,22 @@ def resume(session: Session, mint: Mint, request_id: uuid.UUID, browser: Browser
         or find_client(session, stored.client_id) is None
     ):
         raise NoRedirect("request", "this sign-in was finished, is too old, or was begun in another browser")
-    return _advance(session, mint, stored, AskedFor.from_json(stored.parameters), browser=browser)
+    return stored
 
 
-def origin_after_sign_in(session: Session, request_id: uuid.UUID) -> str | None:
-    """Return the origin of the redirect URI that a sign-in form leads to, for Content-Security-Policy."""
-    stored = session.get(AuthorizationRequest, request_id)
-    return origin_of(AskedFor.from_json(stored.parameters).redirect_uri) if stored else None
+def step_of(session: Session, mint: Mint, stored: AuthorizationRequest, browser: Browser) -> Step:
+    """Return what comes next for a request that waits, without doing it."""
+    asked = AskedFor.from_json(stored.parameters)
+    visitor = _visitor(session, mint, stored.client, asked=asked, sign_in=browser.sign_in)
+    return next_step(asked, visitor, begun_at=stored.created_at, now=clock.now())
 
 
-def origin_of(uri: str) -> str:
-    """Return scheme and authority of a URI."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc}"
+def answer_consent(stored: AuthorizationRequest, account_id: uuid.UUID, *, is_allowed: bool) -> None:
+    """Note what the person said to this very request; it counts for nobody else."""
+    asked = AskedFor.from_json(stored.parameters)
+    who = str(account_id)
+    asked = replace(asked, allowed_by=who) if is_allowed else replace(asked, refused_by=who)
+    stored.parameters = asked.as_json()
 
 
 def _trusted_client(session: Session, parameters: Mapping[str, str]) -> Client:
@@ -140,48 +174,40 @@ def _trusted_client(session: Session, parameters: Mapping[str, str]) -> Client:
     return client
 
 
-def _read_hint(mint: Mint, text: str) -> dict[str, object] | None:
-    try:
-        return read_id_token_hint(mint, text)
-    except TokenUnreadable:
-        return None
-
-
 def _advance(
     session: Session, mint: Mint, stored: AuthorizationRequest, asked: AskedFor, *, browser: Browser
 ) -> Answer:
     client = stored.client
-    visitor = _visitor(session, mint, client, sign_in=browser.sign_in)
-    step = next_step(asked, visitor, begun_at=stored.created_at, now=clock.now())
+    step = step_of(session, mint, stored, browser)
     if step is Step.SIGN_IN:
-        return SignInFirst(stored.id, SignInPage(client.sign_in_page))
-    if not _finish(session, stored):
+        return SignInFirst(stored.id, SignInPage(client.sign_in_page), asked.ui_locales)
+    if step is Step.ASK_CONSENT:
+        return AskFirst(stored.id, asked.ui_locales)
+    if not _finish(session, stored, asked):
         raise NoRedirect("request", "this sign-in was finished already")
-    if step is Step.REFUSE_LOGIN_REQUIRED or browser.sign_in is None:
-        return _refuse_login(mint, asked)
+    if step in REFUSALS or browser.sign_in is None:
+        return _refuse(mint, asked, step if step in REFUSALS else Step.REFUSE_LOGIN_REQUIRED)
     if step is Step.ISSUE:
         return _issue_code(session, mint, client, asked, sign_in=browser.sign_in)
+    enter = start_proxy_login if step is Step.START_PROXY_LOGIN else continue_proxy_login
     try:
-        act_as = _proxy_login(session, mint, client, asked, sign_in=browser.sign_in, step=step)
+        act_as = enter(session, mint.settings, client=client, asked=asked, sign_in=browser.sign_in)
     except TicketUnusable as refusal:
         record_event(
             session, Event.PROXY_LOGIN_REFUSED, actor_id=browser.sign_in.account_id,
             owner_id=refusal.owner_id, agency_id=refusal.agency_id, grant_id=refusal.grant_id,
             client_id=client.client_id, reason=refusal.reason,
         )  # fmt: skip
-        return _refuse_login(mint, asked)
+        return _refuse(mint, asked, Step.REFUSE_LOGIN_REQUIRED)
     return _issue_code(session, mint, client, asked, sign_in=browser.sign_in, act_as=act_as)
 
 
-def _refuse_login(mint: Mint, asked: AskedFor) -> SendTo:
-    return _error(
-        asked.redirect_uri, "login_required", "nobody is signed in who could be shown to this client",
-        state=asked.state, issuer=mint.settings.issuer,
-    )  # fmt: skip
+def _refuse(mint: Mint, asked: AskedFor, step: Step) -> Response:
+    return respond_error(asked.reply_to, str(step), REFUSALS[step], issuer=mint.settings.issuer)
 
 
 def _visitor(
-    session: Session, mint: Mint, client: Client, *, sign_in: BrowserSession | None
+    session: Session, mint: Mint, client: Client, *, asked: AskedFor, sign_in: BrowserSession | None
 ) -> Visitor | None:
     if sign_in is None:
         return None
@@ -190,62 +216,36 @@ def _visitor(
         fits = is_member_in_good_standing(session, account.id)
     else:
         fits = account.owner is not None
-    return Visitor(subject_for(mint.settings, client, account.id), sign_in.authenticated_at, fits_client=fits)
+    return Visitor(
+        subject_for(mint.settings, client, account.id), str(account.id), sign_in.authenticated_at,
+        fits_client=fits, has_consented=not consent.must_ask(session, client, account.id, asked),
+    )  # fmt: skip
 
 
-def _finish(session: Session, stored: AuthorizationRequest) -> bool:
-    """Use the request up: one request gives one answer, however often the browser comes back."""
+def _finish(session: Session, stored: AuthorizationRequest, asked: AskedFor) -> bool:
+    """Use the request up, and its pushed name: one request gives one answer, whoever comes back with it."""
     finished = session.execute(
         update(AuthorizationRequest)
         .where(AuthorizationRequest.id == stored.id, AuthorizationRequest.finished_at.is_(None))
         .values(finished_at=clock.now())
         .returning(AuthorizationRequest.id)
     ).first()
-    return finished is not None
-
-
-def _proxy_login(
-    session: Session, mint: Mint, client: Client, asked: AskedFor, *, sign_in: BrowserSession, step: Step
-) -> ActAsSession:
-    """Redeem the ticket, or find the running proxy login that the hint names, in this very browser.
-
-    :raises TicketUnusable: there is none that is alive, allowed, of this browser and of this client.
-    """
-    settings = mint.settings
-    if step is Step.START_PROXY_LOGIN:
-        lifetimes = Lifetimes(
-            timedelta(seconds=settings.act_as_session_lifetime), timedelta(seconds=settings.session_idle)
-        )
-        ticket = tickets.find_ticket(session, asked.ticket) if asked.ticket else None
-        if ticket is None:
-            raise TicketUnusable(TicketRefusal.UNKNOWN)
-        actor_client = find_client(session, ticket.client_id)
-        if actor_client is None:
-            raise tickets.unusable(session, ticket, ExchangeRefusal.CLIENT_MAY_NOT_ACT)
-        return tickets.redeem_ticket(
-            session, ticket, sign_in=sign_in, client=client_facts(actor_client),
-            audience=audience_facts(client), app_name=client.client_name, lifetimes=lifetimes,
-        )  # fmt: skip
-    hint = asked.id_token_hint or {}
-    sid = uuid.UUID(hint["sid"])
-    act_as = live_act_as(session, sid, settings=settings)
-    if act_as is None or act_as.staff_session_id != sign_in.id or act_as.audience != client.client_id:
-        raise proxy_logins.not_renewable(session, sid, sign_in=sign_in, audience=client.client_id)
-    return act_as
+    return finished is not None and (asked.pushed_digest is None or use_pushed(session, asked.pushed_digest))
 
 
 def _issue_code(
     session: Session, mint: Mint, client: Client, asked: AskedFor, *, sign_in: BrowserSession,
     act_as: ActAsSession | None = None,
-) -> SendTo:  # fmt: skip
-    now, settings = clock.now(), mint.settings
-    scope = asked.scope
+) -> Response:  # fmt: skip
+    now, settings, scope = clock.now(), mint.settings, asked.scopes
     if act_as is not None:  # what the grant allows, not what the client usually asks for
-        scope = " ".join(sorted({*act_as.scope.split(), *({"openid"} & set(asked.scope.split()))}))
+        scope = frozenset({*act_as.scope.split(), *({"openid"} & asked.scopes)})
     family = start_family(
-        session, settings, client_id=client.client_id, session_id=sign_in.id, act_as=act_as,
-        account_id=act_as.grant.owner_id if act_as else sign_in.account_id, scope=frozenset(scope.split()),
-        authenticated_at=sign_in.authenticated_at,
+        session, settings, client_id=client.client_id, session_id=sign_in.id, act_as=act_as, scope=scope,
+        account_id=act_as.grant.owner_id if act_as else sign_in.account_id,
+        authenticated_at=sign_in.authenticated_at, jkt=asked.jkt,
+        resources=() if act_as else asked.resources,
+        claims=asked.claims if asked.claims and act_as is None else None,
     )  # fmt: skip
     code = credentials.mint_secret(SecretKind.AUTHORIZATION_CODE)
     session.add(
@@ -255,20 +255,4 @@ def _issue_code(
             nonce=asked.nonce, expires_at=now + timedelta(seconds=settings.authorization_code_lifetime),
         )
     )  # fmt: skip
-    return _respond(asked.redirect_uri, {"code": code}, state=asked.state, issuer=settings.issuer)
-
-
-def _error(redirect_uri: str, error: str, description: str, *, state: str | None, issuer: str) -> SendTo:
-    return _respond(
-        redirect_uri, {"error": error, "error_description": description}, state=state, issuer=issuer
-    )
-
-
-def _respond(redirect_uri: str, values: dict[str, str], *, state: str | None, issuer: str) -> SendTo:
-    """Build the authorization response: the query that was registered is kept, ``iss`` is in every one."""
-    if state is not None:
-        values["state"] = state
-    values["iss"] = issuer
-    parts = urlsplit(redirect_uri)
-    kept = parse_qsl(parts.query, keep_blank_values=True)
-    return SendTo(urlunsplit(parts._replace(query=urlencode([*kept, *values.items()]))))
+    return respond(asked.reply_to, {"code": code}, issuer=settings.issuer)

@@ -107,7 +107,9 @@ def _identify_self(session: Session, mint: Mint, claims: AccessClaims) -> Bearer
     if standing is None or standing.act_as is not None or claims.audience != mint.settings.issuer:
         return None
     account_id = standing.family.account_id
-    return BearerIdentity(account_id, claims.client_id, claims.scope, claims.sid, sub=claims.sub)
+    return BearerIdentity(
+        account_id, claims.client_id, claims.scope, claims.sid, sub=claims.sub, family_id=claims.family_id
+    )
 
 
 def _identify_act_as(session: Session, mint: Mint, claims: AccessClaims) -> BearerIdentity | None:

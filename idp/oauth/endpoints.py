@@ -24,6 +24,7 @@ from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
 from idp.oauth.introspection import JWT_ANSWER, introspect
 from idp.oauth.keys import JWKS_KEPT, KeyRingCache
+from idp.oauth.par import push
 from idp.oauth.parameters import ParametersRefused, load_body_parameters, load_form_parameters
 from idp.oauth.revocation import revoke
 from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
@@ -142,6 +143,12 @@ def device_authorization() -> Response:
         verification_uri=f"{current_settings().issuer_origin}{url_for('device_pages.enter')}",
     )  # fmt: skip
     return _back_channel(lambda server, request: server.answer(endpoint, request))
+
+
+@PROTOCOL.post("/oauth/par")
+def par() -> Response:
+    """Serve pushed authorization requests (RFC 9126 §2)."""
+    return _back_channel(lambda server, request: server.answer(push, request))
 
 
 @PROTOCOL.post("/oauth/introspect")

@@ -1,9 +1,21 @@
-"""The scopes that this server knows, and what each is for. A scope that is not here does not exist."""
+"""The scopes that this server knows, what each is for, and which claims it opens (OIDC Core §5.4).
+
+A scope that is not here does not exist.
+"""
+
+from typing import Any
+
+from idp.accounts.models import Account, OwnerProfile
+
+OPENID, OFFLINE_ACCESS = "openid", "offline_access"
 
 SCOPES: dict[str, str] = {
     "openid": "OpenID Connect sign-in (OIDC Core §3.1.2.1)",
     "profile": "name of the person",
     "email": "e-mail address of the person",
+    "address": "postal address of the owner",
+    "phone": "telephone number of the owner",
+    "offline_access": "refresh tokens that outlive the sign-in (OIDC Core §11)",
     "products": "the owner's products",
     "products.write": "services of the owner's products",
     "agency.read": "data of the signed-in member's agency",
@@ -20,16 +32,53 @@ FOR_CLIENTS = frozenset({"proxy_logins.report"})
 """A client has these for itself, by client_credentials: no person can give them, and it gets no others so."""
 
 
+CLAIMS_OF_SCOPE: dict[str, tuple[str, ...]] = {
+    "profile": ("name", "name#ja-Kana-JP"),
+    "email": ("email", "email_verified"),
+    "address": ("address",),
+    "phone": ("phone_number", "phone_number_verified"),
+}
+"""OIDC Core §5.4, as far as this server knows it. Names are kept whole, so there is no ``given_name``."""
+PERSON_CLAIMS = frozenset(name for names in CLAIMS_OF_SCOPE.values() for name in names)
+
+
 def grantable(asked: str, registered: frozenset[str]) -> frozenset[str]:
     """Return what is left of the asked scopes: known, registered for the client, a person's to give."""
     return frozenset(asked.split()) & registered & frozenset(SCOPES) - PERMISSIONS - FOR_CLIENTS
 
 
-def claims_for(scope: frozenset[str], *, name: str, email: str | None) -> dict[str, object]:
-    """Return the claims that a scope opens (OIDC Core §5.4)."""
-    claims: dict[str, object] = {}
-    if "profile" in scope:
-        claims["name"] = name
-    if "email" in scope and email is not None:
-        claims |= {"email": email, "email_verified": True}
+def claims_opened_by(scope: frozenset[str]) -> frozenset[str]:
+    """Return the names of the person's claims that these scopes open."""
+    return frozenset(name for one in scope for name in CLAIMS_OF_SCOPE.get(one, ()))
+
+
+def claims_about(account: Account, names: frozenset[str], *, as_owner: bool) -> dict[str, Any]:
+    """Return those of the named claims that are known of a person (OIDC Core §5.1).
+
+    To agencies' apps people are members, at work: their home and their telephone are none of theirs.
+    """
+    known: dict[str, Any] = {"name": account.name}
+    if account.furigana:
+        known["name#ja-Kana-JP"] = account.furigana  # OIDC Core §5.2
+    if account.email is not None:
+        known |= {"email": account.email, "email_verified": True}  # its link was followed
+    if as_owner and account.owner is not None:
+        known |= _claims_about_home(account.owner)
+    return {name: value for name, value in known.items() if name in names}
+
+
+def _claims_about_home(owner: OwnerProfile) -> dict[str, Any]:
+    """Return address (OIDC Core §5.1.1) and telephone number (E.164) of an owner."""
+    parts = {"postal_code": owner.postal_code, "region": owner.prefecture, "locality": owner.city,
+             "street_address": owner.street}  # fmt: skip
+    claims: dict[str, Any] = {}
+    if any(parts.values()):
+        code = f"〒{owner.postal_code[:3]}-{owner.postal_code[3:]}" if owner.postal_code else ""
+        lines = [code, f"{owner.prefecture}{owner.city}", owner.street]
+        claims["address"] = {
+            "formatted": "\n".join(line for line in lines if line),
+            **{name: value for name, value in parts.items() if value}, "country": "JP",
+        }  # fmt: skip
+    if owner.phone.startswith("0"):
+        claims |= {"phone_number": f"+81{owner.phone[1:]}", "phone_number_verified": False}
     return claims

@@ -5,16 +5,21 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from idp.accounts.people import find_account
-from idp.oauth.scopes import claims_for
+from idp.oauth.claims_parameter import requested
+from idp.oauth.clients import find_client
+from idp.oauth.models import SignInPage, TokenFamily
+from idp.oauth.scopes import claims_about, claims_opened_by
 from idp.web import BearerIdentity
 
 
 def userinfo(session: Session, identity: BearerIdentity) -> dict[str, Any]:
-    """Return the claims that the token's scopes open; under act, who acts and nothing else of the owner."""
+    """Return the claims that scopes and ``claims`` parameter open; under act, who acts and nothing else."""
     claims: dict[str, Any] = {"sub": identity.sub}
     if identity.actor is not None:
         return {**claims, "act": {"sub": str(identity.actor)}, "delegation": str(identity.grant_id)}
-    account = find_account(session, identity.subject)
-    if account is not None:
-        claims |= claims_for(identity.scope, name=account.name, email=account.email)
-    return claims
+    account, client = find_account(session, identity.subject), find_client(session, identity.client_id)
+    family = session.get(TokenFamily, identity.family_id) if identity.family_id else None
+    if account is None or client is None:
+        return claims
+    names = claims_opened_by(identity.scope) | (requested(family, "userinfo") if family else frozenset())
+    return claims | claims_about(account, names, as_owner=client.sign_in_page == SignInPage.OWNERS)

@@ -16,7 +16,8 @@ from idp.accounts.sessions.access import (
 )
 from idp.oauth import authorize as authorization
 from idp.oauth.authorization_request import NoRedirect
-from idp.oauth.authorize import Browser, SendTo, origin_of
+from idp.oauth.authorization_response import PostTo, SendTo, origin_of
+from idp.oauth.authorize import AskFirst, Browser
 from idp.oauth.end_session import NOWHERE, LogoutAsked, LogoutRefused, check_logout, end_proxy_login
 from idp.oauth.endpoints import current_mint
 from idp.oauth.models import SignInPage
@@ -30,7 +31,8 @@ LARGEST_QUERY = 8000
 SIGN_IN_PAGES = {SignInPage.OWNERS: OWNER_SIGN_IN, SignInPage.AGENCIES: AGENCY_SIGN_IN}
 
 
-def _browser() -> Browser:
+def this_browser() -> Browser:
+    """Return the browser that sent this request."""
     return Browser(browser_id(), current_browser_session())
 
 
@@ -45,10 +47,9 @@ def authorize() -> BaseResponse:
             return _carry_out(authorization.begin_refused(current_session(), current_settings(), refused))
         if is_cookie_withheld():
             return _again_by_get(parameters)
-        answer = _carry_out(authorization.begin(current_session(), current_mint(), parameters, _browser()))
-        return _in_language(answer, parameters.get("ui_locales", ""))
+        return _carry_out(authorization.begin(current_session(), current_mint(), parameters, this_browser()))
     except NoRedirect as error:
-        return _error_page(error.field_name, error.reason)
+        return request_refused(error.field_name, error.reason)
 
 
 def _again_by_get(parameters: Parameters) -> BaseResponse:
@@ -58,25 +59,36 @@ def _again_by_get(parameters: Parameters) -> BaseResponse:
     """
     query = urlencode(parameters)
     if len(query) > LARGEST_QUERY:
-        return _error_page("request", "sent from another site by POST, it must not exceed 8000 bytes")
+        return request_refused("request", "sent from another site by POST, it must not exceed 8000 bytes")
     return redirect(f"{flask_request.script_root}{flask_request.path}?{query}", code=303)
 
 
 @PAGES.get("/oauth/authorize/<uuid:request_id>")
 @writes_on_get
 def resume(request_id: uuid.UUID) -> BaseResponse:
-    """Go on with a request after signing in."""
+    """Go on with a request after signing in, or after saying whether the client may."""
     try:
-        return _carry_out(authorization.resume(current_session(), current_mint(), request_id, _browser()))
+        return _carry_out(authorization.resume(current_session(), current_mint(), request_id, this_browser()))
     except NoRedirect as error:
-        return _error_page(error.field_name, error.reason)
+        return request_refused(error.field_name, error.reason)
 
 
 def _carry_out(answer: authorization.Answer) -> BaseResponse:
     if isinstance(answer, SendTo):
         return redirect(answer.location, code=303)
-    back = url_for("oauth_pages.resume", request_id=answer.request_id)
-    return redirect(url_for(SIGN_IN_PAGES[answer.page], next=back), code=303)
+    if isinstance(answer, PostTo):
+        g.form_action_extra = [origin_of(answer.action)]
+        return make_response(render_template("oauth/form_post.html", answer=answer))
+    if isinstance(answer, AskFirst):
+        page = redirect(url_for("consent.ask", request_id=answer.request_id), code=303)
+    else:
+        page = redirect(sign_in_for(answer.page, answer.request_id), code=303)
+    return _in_language(page, answer.ui_locales)
+
+
+def sign_in_for(page: SignInPage, request_id: uuid.UUID) -> str:
+    """Return the address of the sign-in page that leads back to a stored request."""
+    return url_for(SIGN_IN_PAGES[page], next=url_for("oauth_pages.resume", request_id=request_id))
 
 
 def _in_language(answer: BaseResponse, ui_locales: str) -> BaseResponse:
@@ -90,7 +102,7 @@ def _in_language(answer: BaseResponse, ui_locales: str) -> BaseResponse:
     return answer
 
 
-def _error_page(field_name: str, reason: str) -> BaseResponse:
+def request_refused(field_name: str, reason: str) -> BaseResponse:
     """Show a page that a developer understands and that does not frighten an owner."""
     page = render_template("oauth/request_refused.html", field_name=field_name, reason=reason)
     return make_response(page, 400)
@@ -106,9 +118,9 @@ def end_session() -> BaseResponse:
             return _again_by_get(parameters)
         asked = check_logout(current_session(), current_mint(), parameters, current_browser_session())
     except ParametersRefused as refused:
-        return _error_page("request", refused.reason)
+        return request_refused("request", refused.reason)
     except LogoutRefused as refused_logout:
-        return _error_page(refused_logout.field_name, refused_logout.reason)
+        return request_refused(refused_logout.field_name, refused_logout.reason)
     if asked.act_as_sid is not None:
         end_proxy_login(current_session(), asked.act_as_sid)
         return _after_logout(asked)

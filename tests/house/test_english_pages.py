@@ -286,7 +286,10 @@ def test_dates_are_written_as_the_language_has_them(world: World) -> None:
 
 
 def test_the_language_chosen_at_a_relying_party_is_kept_by_the_server(world: World) -> None:
-    asking = "/oauth/authorize?client_id=mypage&response_type=code&ui_locales=fr en"
+    asking = (
+        "/oauth/authorize?client_id=mypage&response_type=code&ui_locales=fr en&scope=profile"
+        f"&code_challenge_method=S256&code_challenge={'x' * 43}"
+    )
     for cookie, expected in (("", "en"), ("ja", "ja")):
         browser = world.browser()
         if cookie:

@@ -29,7 +29,8 @@ NO_PAGES = {
     "idp oauth.userinfo_endpoint", "mypage rp.healthz", "portal rp.healthz",
     # They only lead on to a page.
     "idp agency_links.owner", "idp agency_links.owners", "idp entrance.agency_login",
-    "idp oauth_pages.resume", "idp passwords.well_known", "mypage customer.edit", "mypage mypage.password",
+    "idp apps.open_app", "idp oauth_pages.resume", "idp passwords.well_known", "mypage customer.edit",
+    "mypage mypage.password",
     "mypage mypage.permissions", "mypage products.register", "mypage rp.initiate", "mypage rp.login",
     "portal approve_opened", "portal proxy_login_opened", "portal root", "portal rp.callback",
     "portal rp.initiate", "portal rp.login",

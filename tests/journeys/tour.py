@@ -6,13 +6,18 @@ window, but not press anything.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from sqlalchemy import func, select, update
 
+from idp import credentials
 from idp.accounts.models import Account, Member
 from idp.accounts.rules import MemberRole
 from idp.demo import UNCLAIMED
 from idp.mail.models import OutboxItem, Topic
+from idp.oauth.client_metadata import AUTHORIZATION_CODE, REFRESH_TOKEN, ClientMetadata
+from idp.oauth.clients import register_client
+from idp.unit_of_work import unit_of_work
 from tests.journeys import mailed_links
 from tests.journeys.club import Club
 from tests.journeys.delegating import act_for, name_agency, revoke
@@ -113,6 +118,49 @@ def owner_consents(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("signed-out", owner.press("ログアウト"))
     newcomer = crowd().enter_mypage(club.casting.owner(units=0).email)
     yield Stop("mypage-home-without-product", newcomer)
+
+
+def apps_ask(club: Club, crowd: Crowd) -> Iterator[Stop]:
+    """An app that is not the club's own asks, is allowed, and is taken back."""
+    garden, native = register_app(club), register_app(club, is_public=True)
+    part = club.casting.owner()
+    owner = crowd().open(asking(club, garden, login_hint=part.email))
+    yield Stop("sign-in-with-hint", owner)
+    yield Stop("consent", owner.sign_in(part.email))
+    owner.press("許可する").open(asking(club, garden, prompt="consent", scope="openid offline_access"))
+    yield Stop("consent-again", owner)
+    yield Stop("consent-native", owner.open(asking(club, native, scope="openid")))
+    yield Stop("apps", owner.open(f"{club.idp}/account/apps"))
+    yield Stop("app-disconnect", owner.follow("許可を取り消す"))
+    yield Stop("apps-empty", owner.press("許可を取り消す"))
+    # The page sends itself on, so whoever wants to look at it has to hold its script back.
+    owner.page.route("**/form_post.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    owner.open(asking(club, garden, response_mode="form_post"))
+    yield Stop("form-post", owner.press("許可しない"))
+
+
+def register_app(club: Club, *, is_public: bool = False) -> str:
+    """Register an app of somebody else's and return its client id."""
+    metadata = ClientMetadata(
+        client_id=f"tour-{credentials.new_id()}", client_name="お庭みまもりアプリ", client_uri=club.portal,
+        token_endpoint_auth_method="none" if is_public else "client_secret_basic",
+        redirect_uris=(f"{club.idp}/signed-out",),
+        scope="openid profile email address phone products offline_access", policy_uri=club.portal,
+        grant_types=(AUTHORIZATION_CODE, REFRESH_TOKEN), initiate_login_uri=f"{club.mypage}/oidc/initiate",
+    )  # fmt: skip
+    with unit_of_work(club.casting.database) as session:
+        register_client(session, metadata)
+    return metadata.client_id
+
+
+def asking(club: Club, client_id: str, **deviation: str) -> str:
+    """Return the address at which an app asks for everything."""
+    parameters = {
+        "response_type": "code", "client_id": client_id, "redirect_uri": f"{club.idp}/signed-out",
+        "scope": "openid profile email address phone products", "code_challenge": "x" * 43,
+        "code_challenge_method": "S256", **deviation,
+    }  # fmt: skip
+    return f"{club.idp}/oauth/authorize?{urlencode(parameters)}"
 
 
 def agency_answers(club: Club, crowd: Crowd) -> Iterator[Stop]:
@@ -281,6 +329,11 @@ CHAPTERS = {
             mypage="mypage.home customer.show products.index services.choose services.confirm power.choose "
             "power.show",
         ),
+    ),
+    "apps": Chapter(
+        "ほかの会社などのアプリへの許可",
+        apps_ask,
+        _pages(idp="sign_in.owner_sign_in consent.ask apps.show apps.confirm"),
     ),
     "agency-answers": Chapter(
         "3. 連携許可",

@@ -159,6 +159,13 @@ class AuthorizationAnswer:
         assert parts.path in {"/sign-in", "/store/linkaccounts"}
         return f"{parts.path}?{parts.query}"
 
+    def expect_consent(self) -> str:
+        """Expect the consent page and return its address."""
+        assert self.response.status_code == 303, self.response.text
+        path = urlsplit(self.location).path
+        assert path.startswith("/oauth/consent/"), self.location
+        return path
+
     def _expect_redirect(self) -> dict[str, str]:
         assert self.response.status_code == 303, self.response.text
         asked = self.sent.get("redirect_uri") or self.party.redirect_uri
@@ -211,6 +218,15 @@ class RelyingParty:
         else:
             response = browser.get(f"/oauth/authorize?{encoded}")
         return AuthorizationAnswer(response, self, sent)
+
+    def allow(
+        self, browser: Visitor, path: str, *, said: str = "allow", **deviation: Any
+    ) -> AuthorizationAnswer:
+        """Answer the consent page at this address by its form, and go back to the stored request."""
+        answered = browser.submit(path, answer=said)
+        assert answered.status_code == 303, answered.text
+        response = browser.get(urlsplit(answered.headers["Location"]).path)
+        return AuthorizationAnswer(response, self, self.request(**deviation))
 
     def resume(self, browser: Visitor, path: str, **deviation: Any) -> AuthorizationAnswer:
         """Follow the way back from the sign-in page at this address to the stored request."""
@@ -305,8 +321,11 @@ class RelyingParty:
     # --- whole journeys -----------------------------------------------------------------------------------
 
     def code_for(self, browser: Visitor, **deviation: Any) -> str:
-        """Return a fresh code for whoever is signed in in this browser."""
-        return self.authorize(browser, **deviation).expect_code()
+        """Return a fresh code for whoever is signed in in this browser, who allows it if asked."""
+        answer = self.authorize(browser, **deviation)
+        if "/oauth/consent/" in answer.location:
+            answer = self.allow(browser, answer.expect_consent(), **deviation)
+        return answer.expect_code()
 
     def sign_in(
         self, person: OwnerPart | MemberPart | None = None, *, browser: Visitor | None = None

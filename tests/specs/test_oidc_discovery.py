@@ -1,5 +1,6 @@
 """OIDC Discovery and RFC 8414: what the metadata says is what the server does, no more and no less."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,8 +10,10 @@ from idp.demo import HANAKO
 from idp.oauth.client_metadata import CLIENT_CREDENTIALS
 from idp.oauth.models import Client
 from idp.oauth.scopes import FOR_CLIENTS
+from tests.oauth.assertions import unsigned
 from tests.oauth.registrar import CALLBACK, Registrar
 from tests.oauth.relying_party import RelyingParty
+from tests.oauth.third_parties import third_party
 from tests.world import World
 
 
@@ -82,7 +85,9 @@ def test_a_value_is_named_if_and_only_if_it_is_accepted(
 def test_every_scope_that_is_named_can_be_had(
     world: World, metadata: dict[str, list[str]], parties: dict[str, RelyingParty]
 ) -> None:
-    had = parties["mypage"].sign_in().scope | parties["agency-portal"].sign_in().scope
+    garden = third_party(world, scope="openid address phone offline_access")
+    had = {one for party in (parties["mypage"], parties["agency-portal"], garden)
+           for one in party.sign_in().scope}  # fmt: skip
 
     def let_it_speak_for_itself(session: Session) -> None:
         client = session.get_one(Client, "mypage")
@@ -108,15 +113,12 @@ def test_the_registration_endpoint_registers(world: World, metadata: dict[str, s
     assert metadata["subject_types_supported"] == ["public", "pairwise"]
 
 
-def test_what_is_not_supported_is_said_so_and_refused(
-    metadata: dict[str, object], mypage: RelyingParty
-) -> None:
-    assert metadata["request_parameter_supported"] is False
-    mypage.authorize(request="x").expect_error("request_not_supported")
+def test_what_is_not_supported_is_said_so_and_refused(metadata: dict[str, Any], mypage: RelyingParty) -> None:
+    unsigned_object = unsigned({"client_id": "mypage"}, header={"alg": "none"})
+    mypage.authorize(request=unsigned_object).expect_error("request_not_supported")
+    assert "none" not in metadata["request_object_signing_alg_values_supported"]
     assert metadata["request_uri_parameter_supported"] is False
     mypage.authorize(request_uri="https://x.example").expect_error("request_uri_not_supported")
-    assert metadata["claims_parameter_supported"] is False
-    assert "pushed_authorization_request_endpoint" not in metadata
 
 
 def test_languages_that_are_named_are_spoken(
@@ -129,9 +131,7 @@ def test_languages_that_are_named_are_spoken(
         assert f'<html lang="{spoken}"' in page.text, asked
 
 
-def test_claims_that_are_named_are_those_that_come(
-    world: World, metadata: dict[str, list[str]], mypage: RelyingParty
-) -> None:
-    tokens = mypage.sign_in()
+def test_claims_that_are_named_are_those_that_come(world: World, metadata: dict[str, list[str]]) -> None:
+    tokens = third_party(world, scope="openid profile email address phone").sign_in()
     told = set(tokens.claims) | set(world.api("GET", "/oauth/userinfo", tokens.access_token).get_json())
     assert told - {"at_hash"} == set(metadata["claims_supported"]) - {"act", "delegation", "session_expiry"}

@@ -35,9 +35,9 @@ def expect_refused(world: World, token: str) -> None:
 
 @pytest.mark.parametrize(
     ("scope", "claims"),
-    [("openid", {"sub"}), ("openid profile", {"sub", "name"}),
+    [("openid", {"sub"}), ("openid profile", {"sub", "name", "name#ja-Kana-JP"}),
      ("openid email", {"sub", "email", "email_verified"}),
-     ("openid profile email", {"sub", "name", "email", "email_verified"})],
+     ("openid profile email", {"sub", "name", "name#ja-Kana-JP", "email", "email_verified"})],
 )  # fmt: skip
 def test_each_scope_opens_its_claims(
     world: World, mypage: RelyingParty, scope: str, claims: set[str]

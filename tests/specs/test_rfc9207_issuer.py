@@ -15,7 +15,7 @@ from tests.world import World
         ("invalid_request", {"code_challenge": None}),
         ("invalid_scope", {"scope": "x"}),
         ("unsupported_response_type", {"response_type": "token"}),
-        ("request_not_supported", {"request": "x"}),
+        ("invalid_request_object", {"request": "x"}),
         ("request_uri_not_supported", {"request_uri": "https://x.example"}),
         ("registration_not_supported", {"registration": "{}"}),
         ("invalid_request", {"nonce": ["a", "b"]}),

@@ -27,7 +27,7 @@ View = str | tuple[str, int] | Response
 @blueprint.get("/sign-in")
 def owner_sign_in() -> View:
     """Show the owners' sign-in."""
-    return _show("accounts/sign_in.html", SignInForm())
+    return _show("accounts/sign_in.html", _hinted(SignInForm()))
 
 
 @blueprint.post("/sign-in")
@@ -46,13 +46,19 @@ def agency_sign_in() -> View:
     if here is not None:
         with suppress(NotAMember), unit_of_work(current_database(), writes=False) as reading:
             get_member_in_good_standing(reading, here.account_id)
-    return _show("accounts/agency_sign_in.html", AgencySignInForm())
+    return _show("accounts/agency_sign_in.html", _hinted(AgencySignInForm()))
 
 
 @blueprint.post("/store/linkaccounts")
 def agency_signs_in() -> View:
     """Sign somebody in on the agencies' page."""
     return _sign_in("accounts/agency_sign_in.html", AgencySignInForm(request.form))
+
+
+def _hinted(form: SignInForm) -> SignInForm:
+    """Fill in the address that the application named that sent the person here (``g.login_hint``)."""
+    form.email.data = g.get("login_hint")
+    return form
 
 
 def _show(template: str, form: SignInForm, *, status: int = 200) -> tuple[str, int]:

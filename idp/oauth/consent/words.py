@@ -1,0 +1,68 @@
+"""What an app asks for, in words that a person reads before allowing it."""
+
+from dataclasses import dataclass
+
+from flask_babel import get_locale
+from flask_babel import lazy_gettext as _l
+
+from idp.oauth.authorization_response import origin_of
+from idp.oauth.models import Client, SignInPage
+from idp.oauth.scopes import CLAIMS_OF_SCOPE, OFFLINE_ACCESS
+
+WORDS = {
+    "openid": _l("ログインしたご本人を、番号で見分けること"),
+    "profile": _l("お名前とフリガナを見ること"),
+    "email": _l("メールアドレスを見ること"),
+    "address": _l("ご住所を見ること"),
+    "phone": _l("電話番号を見ること"),
+    "products": _l("お持ちの製品と、サービスの加入状況を見ること"),
+    "products.write": _l("製品のサービスに加入したり、やめたりすること"),
+    "agency.read": _l("販売店情報を見ること"),
+    "delegations.read": _l("ログイン連携の申請と許可の一覧を見ること"),
+    "delegations.manage": _l("ログイン連携の申請を許可したり、断ったり、連携を終了したりすること"),
+    "act_as": _l("許可をいただいたオーナー様のマイページに、代理ログインすること"),
+    OFFLINE_ACCESS: _l("ご本人がいない間（画面を閉じたあと）も、上のことを続けること（最長90日）"),
+}
+"""One line for each scope, in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who asks, and for what."""
+
+    name: str
+    initial: str
+    host: str
+    """Where the app says that it is at home; empty if it does not say."""
+    policy_uri: str
+    tos_uri: str
+    can: tuple[str, ...]
+    cannot: tuple[str, ...]
+
+
+def asking_of(client: Client, scope: frozenset[str], claims: frozenset[str]) -> Asking:
+    """Return what is shown of an app that gets these scopes and these single claims."""
+    opened = scope | {one for one, names in CLAIMS_OF_SCOPE.items() if claims & set(names)}
+    name = localized(client, "client_name") or client.client_id
+    home = localized(client, "client_uri")
+    return Asking(
+        name, name[:1], origin_of(home).partition("://")[2] if home else "",
+        policy_uri=localized(client, "policy_uri"), tos_uri=localized(client, "tos_uri"),
+        can=tuple(str(words) for one, words in WORDS.items() if one in opened),
+        cannot=_cannot(client, opened),
+    )  # fmt: skip
+
+
+def _cannot(client: Client, opened: frozenset[str]) -> tuple[str, ...]:
+    never = [_l("パスワードを知ること、変えること"), _l("メールアドレスなどの登録情報を変えること")]
+    if client.sign_in_page == SignInPage.OWNERS:
+        if "products.write" not in opened:
+            never.append(_l("製品の設定を変えること"))
+        never.append(_l("販売店・業者様にログインを許可すること"))
+    return tuple(str(words) for words in never)
+
+
+def localized(client: Client, name: str) -> str:
+    """Return metadata in the language of the page where the client registered it so (RFC 7591 §2.2)."""
+    tagged = client.localized.get(f"{name}#{get_locale().language}")
+    return tagged or getattr(client, name) or ""
