@@ -6,19 +6,15 @@ window, but not press anything.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from sqlalchemy import func, select, update
 
-from idp import credentials
 from idp.accounts.models import Account, Member
 from idp.accounts.rules import MemberRole
 from idp.demo import UNCLAIMED
 from idp.mail.models import OutboxItem, Topic
-from idp.oauth.client_metadata import AUTHORIZATION_CODE, REFRESH_TOKEN, ClientMetadata
-from idp.oauth.clients import register_client
-from idp.unit_of_work import unit_of_work
 from tests.journeys import mailed_links
+from tests.journeys.apps_of_others import asking, register_app
 from tests.journeys.club import Club
 from tests.journeys.delegating import act_for, name_agency, revoke
 from tests.journeys.devices import NEVER_SHOWN, switch_on
@@ -137,30 +133,6 @@ def apps_ask(club: Club, crowd: Crowd) -> Iterator[Stop]:
     owner.page.route("**/form_post.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
     owner.open(asking(club, garden, response_mode="form_post"))
     yield Stop("form-post", owner.press("許可しない"))
-
-
-def register_app(club: Club, *, is_public: bool = False) -> str:
-    """Register an app of somebody else's and return its client id."""
-    metadata = ClientMetadata(
-        client_id=f"tour-{credentials.new_id()}", client_name="お庭みまもりアプリ", client_uri=club.portal,
-        token_endpoint_auth_method="none" if is_public else "client_secret_basic",
-        redirect_uris=(f"{club.idp}/signed-out",),
-        scope="openid profile email address phone products offline_access", policy_uri=club.portal,
-        grant_types=(AUTHORIZATION_CODE, REFRESH_TOKEN), initiate_login_uri=f"{club.mypage}/oidc/initiate",
-    )  # fmt: skip
-    with unit_of_work(club.casting.database) as session:
-        register_client(session, metadata)
-    return metadata.client_id
-
-
-def asking(club: Club, client_id: str, **deviation: str) -> str:
-    """Return the address at which an app asks for everything."""
-    parameters = {
-        "response_type": "code", "client_id": client_id, "redirect_uri": f"{club.idp}/signed-out",
-        "scope": "openid profile email address phone products", "code_challenge": "x" * 43,
-        "code_challenge_method": "S256", **deviation,
-    }  # fmt: skip
-    return f"{club.idp}/oauth/authorize?{urlencode(parameters)}"
 
 
 def agency_answers(club: Club, crowd: Crowd) -> Iterator[Stop]:

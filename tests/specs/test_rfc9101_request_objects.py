@@ -9,7 +9,8 @@ from idp.demo import HANAKO
 from idp.oauth.keys import new_client_key
 from tests.accounts.visitor import Visitor
 from tests.oauth.assertions import client_assertion, hmac_signed, public_pem, signed, unsigned
-from tests.oauth.relying_party import AuthorizationAnswer, RelyingParty
+from tests.oauth.authorization_answer import AuthorizationAnswer
+from tests.oauth.relying_party import RelyingParty
 from tests.oauth.third_parties import fapi2_party, signing_party
 from tests.specs.test_rfc9126_par import push, refused, send, visit
 from tests.world import World

@@ -12,7 +12,8 @@ from idp.demo import HANAKO
 from idp.oauth.models import AuthorizationCode, PushedRequest
 from tests.accounts.visitor import Visitor
 from tests.oauth.assertions import ASSERTION_TYPE
-from tests.oauth.relying_party import CHALLENGE, AuthorizationAnswer, RelyingParty
+from tests.oauth.authorization_answer import AuthorizationAnswer
+from tests.oauth.relying_party import CHALLENGE, RelyingParty
 from tests.oauth.third_parties import fapi2_party, third_party
 from tests.world import World
 
