@@ -1,4 +1,4 @@
-"""Apps that are not the club's own, in the running club: registering one, and the address at which it asks."""
+"""Apps that are not the club's own, in the running club: registering one, and how it asks."""
 
 from urllib.parse import urlencode
 
