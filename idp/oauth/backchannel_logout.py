@@ -14,7 +14,7 @@ from idp.delegation import proxy_logins
 from idp.mail.delivery import Delivered, Delivery, DeliveryFailed
 from idp.mail.models import Topic
 from idp.mail.outbox import enqueue_delivery
-from idp.oauth.clients import family_client_ids, find_client
+from idp.oauth.clients import find_client, parties_of_sign_in
 from idp.oauth.keys import KeyRingCache
 from idp.oauth.outgoing import CallFailed, post_form
 from idp.oauth.subjects import subject_for
@@ -59,10 +59,11 @@ def session_end_deliverer(database: Database) -> Callable[[Delivery], Delivered]
 
 def _fan_out(session: Session, session_id: uuid.UUID) -> None:
     proxy_logins.end_all_of_sign_in(session, session_id)
-    for client_id in family_client_ids(session, session_id):
+    for client_id, account_id in parties_of_sign_in(session, session_id):
         enqueue_delivery(
             session, Topic.BACKCHANNEL_LOGOUT, name=client_id, recipient=client_id,
-            payload={"client_id": client_id, "sid": str(session_id)}, reference=session_id,
+            payload={"client_id": client_id, "sid": str(session_id), "sub": str(account_id)},
+            reference=session_id,
         )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _typed(name: str, value: Any, *, wanted: str) -> Any:
             raise ClientMetadataRefused(name, "must be a list of texts")
         return tuple(value)
     if name in _CHOICES:
-        if value not in set(_CHOICES[name]):
+        if not isinstance(value, str) or value not in set(_CHOICES[name]):
             raise ClientMetadataRefused(name, "must be one of " + ", ".join(_CHOICES[name]))
         return _CHOICES[name](value)
     kind = next((kind for word, kind in _KINDS.items() if word in wanted), str)

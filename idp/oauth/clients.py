@@ -151,11 +151,11 @@ def _write(client: Client, metadata: ClientMetadata) -> None:
     client.sector = sector_of(metadata)
 
 
-def family_client_ids(session: Session, session_id: uuid.UUID) -> list[str]:
-    """Return the clients that were given tokens in a sign-in session, without proxy logins."""
+def parties_of_sign_in(session: Session, session_id: uuid.UUID) -> list[tuple[str, uuid.UUID]]:
+    """Return the clients that were given tokens in a sign-in session, without proxy logins, and for whom."""
     query = (
-        select(TokenFamily.client_id)
+        select(TokenFamily.client_id, TokenFamily.account_id)
         .where(TokenFamily.session_id == session_id, TokenFamily.act_as_session_id.is_(None))
         .distinct()
     )
-    return list(session.scalars(query))
+    return [(client_id, account_id) for client_id, account_id in session.execute(query)]

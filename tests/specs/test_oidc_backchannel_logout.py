@@ -96,7 +96,8 @@ def test_the_end_of_a_sign_in_reaches_every_relying_party_that_was_given_tokens_
     assert len(network.calls) == 1
     claims = verified(world, sent[MYPAGE])
     now = clock.epoch(clock.now())
-    assert set(claims) == {"iss", "aud", "iat", "exp", "jti", "sid", "events"}
+    assert set(claims) == {"iss", "aud", "iat", "exp", "jti", "sid", "sub", "events"}
+    assert claims["sub"] == tokens[0].claims["sub"]
     assert (claims["iss"], claims["aud"]) == (world.settings.issuer, "mypage")
     assert claims["sid"] == tokens[0].claims["sid"]
     assert claims["events"] == {EVENT: {}}
