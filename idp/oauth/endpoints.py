@@ -22,7 +22,7 @@ from idp.oauth.grants.client_credentials import ClientCredentialsGrant
 from idp.oauth.grants.device_code import DeviceCodeGrant
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchangeGrant
-from idp.oauth.introspection import JWT_ANSWER, introspect
+from idp.oauth.introspection import JWT_ANSWER, AnswerForm, introspect
 from idp.oauth.keys import JWKS_KEPT, KeyRingCache
 from idp.oauth.par import push
 from idp.oauth.parameters import ParametersRefused, load_body_parameters, load_form_parameters
@@ -154,10 +154,13 @@ def par() -> Response:
 @PROTOCOL.post("/oauth/introspect")
 def introspection() -> Response:
     """Serve token introspection (RFC 7662 §2, RFC 9701)."""
-    wants_jwt = JWT_ANSWER in flask_request.headers.get("Accept", "")
-    return _back_channel(
-        lambda server, request: server.answer(partial(introspect, wants_jwt=wants_jwt), request)
+    accepted = flask_request.accept_mimetypes
+    form = AnswerForm(
+        accepted.quality("application/json") if accepted else 1.0,
+        accepted.quality(JWT_ANSWER) if accepted else 1.0,
+        names_jwt=any(name.lower() == JWT_ANSWER for name in accepted.values()),
     )
+    return _back_channel(lambda server, request: server.answer(partial(introspect, form=form), request))
 
 
 @PROTOCOL.post("/oauth/revoke")

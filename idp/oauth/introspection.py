@@ -4,6 +4,7 @@ Only the audience of a token, or the client that it was issued to, learns anythi
 else, and for what is over, revoked or unreadable, the answer is the same ``{"active": false}`` (§2.2, §4).
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from idp import clock, credentials
 from idp.credentials import SecretKind
 from idp.oauth.issuing import act_claim, find_live_client, live_act_as, standing_of, token_type
-from idp.oauth.models import Client, RefreshToken, TokenFamily
+from idp.oauth.models import Client, ClientProfile, RefreshToken, TokenFamily
 from idp.oauth.server import NO_STORE, ClientNotAuthenticated, EndpointAnswer, ProtocolRequest, ProtocolServer
 from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import AccessClaims, Mint, TokenUnreadable, mint_introspection_token, read_access_token
@@ -21,7 +22,25 @@ JWT_ANSWER = "application/token-introspection+jwt"
 INACTIVE: dict[str, Any] = {"active": False}
 
 
-def introspect(server: ProtocolServer, request: ProtocolRequest, *, wants_jwt: bool) -> EndpointAnswer:
+@dataclass(frozen=True)
+class AnswerForm:
+    """Which form of the answer the client's ``Accept`` header prefers (RFC 9701 §4, RFC 9110 §12.5.1)."""
+
+    json: float
+    """Quality of JSON; 0 where it is not accepted."""
+    jwt: float
+    """The same of the signed JWT."""
+    names_jwt: bool
+    """Whether the JWT is named, and not only allowed by a wildcard."""
+
+    def is_jwt(self, client: Client) -> bool:
+        """Tell whether the answer is signed: asked for, or registered for and not refused (RFC 9701 §6)."""
+        if client.introspection_signed_response_alg is not None:
+            return self.jwt > 0 and self.jwt >= self.json
+        return self.names_jwt and self.jwt > 0 and self.jwt >= self.json
+
+
+def introspect(server: ProtocolServer, request: ProtocolRequest, *, form: AnswerForm) -> EndpointAnswer:
     """Answer an introspection request (§2.1).
 
     :raises OAuth2Error: the client is not authenticated, is public, or sent no token.
@@ -33,12 +52,18 @@ def introspect(server: ProtocolServer, request: ProtocolRequest, *, wants_jwt: b
     if token is None:
         raise InvalidRequestError("token is missing (RFC 7662 2.1)")
     body = _describe(server.session, server.mint, client, token) or INACTIVE
-    if not wants_jwt:
+    if not form.is_jwt(client):
         return EndpointAnswer(200, body)
     signed = mint_introspection_token(
-        server.mint, audience=client.client_id, body=body, alg=client.id_token_signed_response_alg
+        server.mint, audience=client.client_id, body=body, alg=_signing_alg(client)
     )
     return EndpointAnswer(200, signed, {**NO_STORE, "Content-Type": JWT_ANSWER})
+
+
+def _signing_alg(client: Client) -> str:
+    """RS256 unless the client registered another (RFC 9701 §6); the fapi2 profile has no RS256."""
+    default = "PS256" if client.profile == ClientProfile.FAPI2 else "RS256"
+    return client.introspection_signed_response_alg or default
 
 
 def _describe(session: Session, mint: Mint, client: Client, token: str) -> dict[str, Any] | None:
