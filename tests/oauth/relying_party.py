@@ -6,6 +6,7 @@ sends it several times, anything else replaces the right value.
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,13 +93,14 @@ class TokenAnswer:
         assert self.response.status_code == (status or (401 if error == "invalid_client" else 400)), body
         assert body.pop("error") == error, self.response.text
         assert set(body) <= {"error_description", "error_uri"}
-        assert body.get("error_description", "").isascii()
+        assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", body["error_description"]), body
         if self.response.status_code == 401:
             assert self.response.headers["WWW-Authenticate"].startswith("Basic ")
         self._check_headers()
         return self
 
     def _check_headers(self) -> None:
+        assert self.response.headers["X-Request-Id"]
         assert self.response.content_type == "application/json"
         assert self.response.headers["Cache-Control"] == "no-store"
         assert self.response.headers["Pragma"] == "no-cache"

@@ -46,7 +46,7 @@ class RefreshTokenGrant(Grant):
         if clock.now() >= token.expires_at or token.jkt not in {None, self.jkt}:  # RFC 9449 §5
             raise _refused()
         granted = frozenset(token.family.scope.split())
-        asked = frozenset(parameters["scope"].split()) if "scope" in parameters else granted
+        asked = frozenset(parameters["scope"].split(" ")) - {""} if "scope" in parameters else granted
         if not asked or not asked <= granted:
             raise InvalidScopeError("scope is wider than what was granted (RFC 6749 6)")
         issuer = self.server.mint.settings.issuer
