@@ -45,7 +45,8 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # Authlib is untype
     def __init__(
         self, parameters: Parameters, headers: Mapping[str, str], *, uri: str, dpop: str | None = None
     ) -> None:
-        super().__init__("POST", uri, headers=headers)
+        # RFC 9110 §5.5: white space around a value means nothing; not every server takes it away.
+        super().__init__("POST", uri, headers={name: value.strip() for name, value in headers.items()})
         self.parameters = parameters
         self.dpop = dpop
         """The DPoP header, if there is one."""

@@ -18,7 +18,7 @@ from tests.oauth.desk import Desk
 from tests.oauth.relying_party import RelyingParty, basic
 from tests.races.arena import Message
 
-PRIVATE_KEY = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY|"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"[A-Za-z0-9_-]{20,}"')
+PRIVATE_KEY = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY|"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"[A-Za-z0-9_-]{40,}"')
 HANDED_OUT = re.compile(r"\boc[a-z]{1,2}_[A-Za-z0-9_-]{43}\b")
 OPAQUE = re.compile(r"[A-Za-z0-9_.=+/-]{20,}")
 

@@ -124,3 +124,8 @@ def test_a_public_client_proves_nothing_and_gets_only_what_its_code_allows(
          "code_verifier": VERIFIER, "client_secret": "made up"},
     ).expect_error("invalid_client")  # fmt: skip
     spa.redeem(code).tokens()
+
+
+@pytest.mark.parametrize("header", ["Bearer ", "Basic ", " ", "\t", "Bearer", "Basic", " Basic  "])
+def test_a_header_without_a_credential_proves_nothing(mypage: RelyingParty, header: str) -> None:
+    mypage.refresh("ocr_x", headers={"Authorization": header}).expect_error("invalid_client")
