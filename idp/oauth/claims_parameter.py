@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from idp.oauth.models import TokenFamily
-from idp.oauth.scopes import PERSON_CLAIMS
+from idp.oauth.models import SignInPage, TokenFamily
+from idp.oauth.scopes import PERSON_CLAIMS, claims_about
 
 Place = Literal["userinfo", "id_token"]
 PLACES: tuple[Place, ...] = ("userinfo", "id_token")
@@ -68,6 +68,12 @@ def _read_member(member: object) -> dict[str, Any]:
 def requested(family: TokenFamily, place: Place) -> frozenset[str]:
     """Return the names of the person's claims that were asked for one by one at this place."""
     return names_in(family.claims or {}, place)
+
+
+def requested_claims(family: TokenFamily, place: Place) -> dict[str, Any]:
+    """Return the claims themselves, as they are now."""
+    as_owner = family.client.sign_in_page == SignInPage.OWNERS
+    return claims_about(family.account, requested(family, place), as_owner=as_owner)
 
 
 def names_in(claims: Claims, *places: Place) -> frozenset[str]:

@@ -17,6 +17,7 @@ from idp.delegation import proxy_logins
 from idp.delegation.authority import NoAuthority, session_authority
 from idp.delegation.models import ActAsSession
 from idp.delegation.rules import AudienceFacts, ClientFacts
+from idp.oauth.claims_parameter import requested_claims
 from idp.oauth.client_metadata import CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE
 from idp.oauth.clients import find_client
 from idp.oauth.models import Client, ClientStatus, RefreshToken, RevokedToken, TokenFamily
@@ -173,7 +174,7 @@ def issue(
     if "openid" in scope:
         answer["id_token"] = mint_id_token(
             mint, subject, alg=family.client.id_token_signed_response_alg, access_token=token, nonce=nonce,
-            extra=banner_claims(act_as) if act_as else None,
+            extra=banner_claims(act_as) if act_as else requested_claims(family, "id_token"),
         )  # fmt: skip
     if with_refresh_token and act_as is None and REFRESH_TOKEN in family.client.grant_types:
         bound_to = None if family.client.is_confidential else jkt

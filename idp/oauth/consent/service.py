@@ -61,7 +61,7 @@ def remember_consent(session: Session, client: Client, account_id: uuid.UUID, as
     now, scope, claims = clock.now(), asked.scopes, asked.claim_names
     fresh = {"id": credentials.new_id(), "scope": _joined(scope), "claims": sorted(claims), "granted_at": now}
     if not insert_once(session, ClientConsent, {**key, **fresh}):
-        query = select(ClientConsent).filter_by(**key).with_for_update()
+        query = select(ClientConsent).filter_by(**key).with_for_update(of=ClientConsent)
         stored = session.scalars(query.execution_options(populate_existing=True)).one()
         if stored.revoked_at is None:
             scope, claims = scope | set(stored.scope.split()), claims | set(stored.claims)
