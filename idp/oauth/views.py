@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, g, make_response, redirect, render_template, url_for
 from flask import request as flask_request
+from flask_babel import force_locale
 from werkzeug.wrappers import Response as BaseResponse
 
 from idp.accounts.sessions.access import (
@@ -23,7 +24,14 @@ from idp.oauth.endpoints import current_mint
 from idp.oauth.models import SignInPage
 from idp.oauth.parameters import Parameters, ParametersRefused, load_query_or_body_parameters
 from idp.unit_of_work import current_session, writes_on_get
-from idp.web import LANGUAGE_COOKIE, LOCALES, current_settings, is_cookie_withheld, remember_language
+from idp.web import (
+    LANGUAGE_COOKIE,
+    LOCALES,
+    chosen_locale,
+    current_settings,
+    is_cookie_withheld,
+    remember_language,
+)
 
 PAGES = Blueprint("oauth_pages", __name__)
 LARGEST_QUERY = 8000
@@ -102,6 +110,12 @@ def _in_language(answer: BaseResponse, ui_locales: str) -> BaseResponse:
     return answer
 
 
+def _wished_locale(ui_locales: str) -> str | None:
+    """Return the locale of this very page, unless a language was chosen here."""
+    known = [LOCALES[tag] for tag in ui_locales.split() if tag in LOCALES]
+    return known[0] if known and LANGUAGE_COOKIE not in flask_request.cookies else None
+
+
 def request_refused(field_name: str, reason: str) -> BaseResponse:
     """Show a page that a developer understands and that does not frighten an owner."""
     page = render_template("oauth/request_refused.html", field_name=field_name, reason=reason)
@@ -129,7 +143,10 @@ def end_session() -> BaseResponse:
         return _after_logout(asked)
     if asked.return_to:
         g.form_action_extra = [origin_of(asked.return_to)]
-    return make_response(render_template("oauth/confirm_sign_out.html", asked=asked))
+    wish = parameters.get("ui_locales", "")
+    with force_locale(_wished_locale(wish) or chosen_locale()):
+        page = make_response(render_template("oauth/confirm_sign_out.html", asked=asked))
+    return _in_language(page, wish)
 
 
 @PAGES.post("/sign-out")

@@ -1,12 +1,14 @@
 """OIDC Back-Channel Logout 1.0: each relying party of a session is told of its end, in a token of its own."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 import requests
 import responses
+import time_machine
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import select
@@ -182,3 +184,20 @@ def test_a_logout_token_is_no_access_token_and_no_hint(
     token = tokens_sent(network)[MYPAGE]
     assert world.api("GET", "/oauth/userinfo", token).status_code == 401
     mypage.authorize(id_token_hint=token).expect_error("invalid_request")
+
+
+def test_no_logout_call_reaches_an_internal_address(
+    world: World, mypage: RelyingParty, network: responses.RequestsMock
+) -> None:
+    browser = world.browser(HANAKO)
+    mypage.sign_in(browser=browser)
+    network.post(MYPAGE, status=200)
+    sign_out(browser)
+    lax, strict = world.settings, world.settings.model_copy(update={"INSECURE_internal_calls": False})
+    world.settings = strict
+    assert deliver(world) == ["must be a plain https address"]
+    assert len(network.calls) == 0
+    world.settings = lax
+    with time_machine.travel(clock.now() + timedelta(minutes=5)):
+        assert deliver(world) == []
+    assert len(network.calls) == 1

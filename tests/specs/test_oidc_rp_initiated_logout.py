@@ -173,3 +173,54 @@ def test_the_hint_of_a_proxy_login_never_signs_anybody_out(
         lambda session: session.scalars(select(BrowserSession).where(BrowserSession.ended_at.is_(None))).all()
     )
     assert {one.account_id for one in living} == {world.account(MANAGER).id, world.account(HANAKO).id}
+
+
+ENDS, ASKS, REFUSES = "ends", "asks", "refuses"
+OWN, OTHERS = "mypage", "shop"
+ADDRESSES = {"own": BYE, "the other's": SHOP_BYE, "none": None}
+
+
+def expected(hint: str, client_id: str | None, address: str) -> str:
+    """Say in one place what RP-Initiated Logout §2 to §4 ask for."""
+    readable = hint not in {"none", "altered"}
+    audience = None if not readable else OTHERS if hint == "another client's" else OWN
+    if audience is not None and client_id not in {None, audience}:
+        return REFUSES
+    client = audience or client_id
+    if address != "none" and ADDRESSES[address] != {OWN: BYE, OTHERS: SHOP_BYE}.get(client or ""):
+        return REFUSES
+    return ENDS if hint in {"fresh", "over", "another client's"} else ASKS
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("client_id", [None, OWN, OTHERS])
+@pytest.mark.parametrize("hint", ["fresh", "over", "altered", "another person's", "another client's", "none"])
+def test_every_combination_ends_asks_or_refuses(
+    world: World, parties: dict[str, RelyingParty], hint: str, client_id: str | None, address: str
+) -> None:
+    browser = world.browser(HANAKO)
+    fresh = parties[OWN].sign_in(browser=browser).hint
+    shown = {
+        "fresh": fresh, "over": fresh, "altered": fresh[:-6] + "AAAAAA",
+        "another person's": parties[OWN].sign_in(ICHIRO).hint,
+        "another client's": parties[OTHERS].sign_in(browser=browser).hint,
+    }.get(hint)  # fmt: skip
+    asked = {"id_token_hint": shown, "client_id": client_id, "state": "s", "logout_hint": "someone",
+             "post_logout_redirect_uri": ADDRESSES[address], "ui_locales": "en"}  # fmt: skip
+    with time_machine.travel(clock.now() + timedelta(minutes=10 if hint == "over" else 0)):
+        answer = leave(browser, **asked)
+        outcome = expected(hint, client_id, address)
+        assert is_signed_in(browser) == (outcome != ENDS)
+    where = ADDRESSES[address]
+    if outcome == REFUSES:
+        expect_refused(answer)
+    elif outcome == ENDS and where:
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"{where}?state=s")
+    else:
+        assert (answer.status_code, answer.headers.get("Location")) == (200, None)
+
+
+def test_the_pages_speak_the_language_that_was_asked_for(hanako: Visitor) -> None:
+    assert "ログアウトしますか" in leave(hanako, ui_locales="fr").text
+    assert "ログアウトしますか" not in leave(hanako, ui_locales="fr en").text
+    assert "ログアウトしますか" not in leave(hanako).text
