@@ -93,7 +93,6 @@ def test_what_is_no_jwt_is_refused(text: str) -> None:
         (public(EC, y="AAAA"), "valid"), (public(EC, kid=7), "kid"), ({"kty": "RSA", "n": 7}, "2048"),
         (public(ECKey.generate_key("P-384")), "P-256"), (public(EC, x=None), "valid"),
     ],
-    ids=lambda value: str(value)[:30],
 )  # fmt: skip
 def test_a_key_that_is_unsafe_or_none_at_all_is_refused(jwk: dict[str, Any], reason: str) -> None:
     with pytest.raises(KeyUnusable, match=reason):
