@@ -6,7 +6,7 @@ hears of errors itself. The name is used up when the request is answered, not wh
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from authlib.oauth2.rfc6749 import InvalidRequestError
@@ -22,11 +22,11 @@ from idp.oauth.authorization_request import (
     check_redirect_uri,
     check_request,
 )
-from idp.oauth.dpop import INVALID_PROOF, ProofRefused, check_proof, current_nonce
+from idp.oauth.dpop import INVALID_PROOF, ProofRefused
 from idp.oauth.models import Client, ClientProfile, PushedRequest
 from idp.oauth.parameters import Parameters
 from idp.oauth.request_object import RequestObjectRefused, unfold
-from idp.oauth.server import NO_STORE, EndpointAnswer, ProtocolRequest, ProtocolServer
+from idp.oauth.server import NO_STORE, DpopError, EndpointAnswer, ProtocolRequest, ProtocolServer
 
 REQUEST_URI = "urn:ietf:params:oauth:request_uri:"
 """RFC 9126 §2.2."""
@@ -51,41 +51,35 @@ def push(server: ProtocolServer, request: ProtocolRequest) -> EndpointAnswer:
 
     :raises OAuth2Error: the client is not authenticated, or ``request_uri`` is among the parameters.
     """
+    server.load_proof(request)
     client = server.authenticate_client(request, endpoint="par")
     if "request_uri" in request.parameters:
         raise InvalidRequestError("request_uri must not be pushed (RFC 9126 2.1)")
     sent = {name: value for name, value in request.parameters.items() if name not in _AUTHENTICATION}
     try:
         parameters = dict(unfold({**sent, "client_id": client.client_id}, client, server.mint.settings))
-        parameters |= _proven_key(server, request, parameters)
+        parameters |= _proven_key(server, client, parameters)
         redirect_uri = check_redirect_uri(parameters, client)
         asked = check_request(server.mint, parameters, client, redirect_uri=redirect_uri)
     except NoRedirect as refused:
         return _refuse("invalid_request", f"{refused.field_name}: {refused.reason}")
     except (RequestObjectRefused, RedirectError) as error:
         return _refuse(error.error, error.description)
-    except ProofRefused as error:
-        return replace(
-            _refuse(error.error, error.description),
-            headers={**NO_STORE, "DPoP-Nonce": current_nonce(server.mint.settings)},
-        )
     return _store(server, client, parameters, jkt=asked.jkt)
 
 
-def _proven_key(server: ProtocolServer, request: ProtocolRequest, parameters: Parameters) -> dict[str, str]:
+def _proven_key(server: ProtocolServer, client: Client, parameters: Parameters) -> dict[str, str]:
     """Bind the request to the key of a DPoP proof as if ``dpop_jkt`` named it (RFC 9449 §10.1).
 
-    :raises ProofRefused: the proof is not in order, or ``dpop_jkt`` names another key.
+    :raises OAuth2Error: the proof was used before, or ``dpop_jkt`` names another key.
     """
-    proof = next((value for name, value in request.headers.items() if name.lower() == "dpop"), None)
-    if proof is None:
+    jkt = server.use_proof(client) if server.proof is not None else None
+    if jkt is None:
         return {}
-    settings = server.mint.settings
-    jkt = check_proof(
-        server.session, settings, proof=proof, method="POST", uri=request.uri, nonce_required=False
-    )
     if parameters.get("dpop_jkt", jkt) != jkt:
-        raise ProofRefused(INVALID_PROOF, "dpop_jkt must be the thumbprint of the key of the proof")
+        raise DpopError(
+            ProofRefused(INVALID_PROOF, "dpop_jkt must be the thumbprint of the key of the proof")
+        )
     return {"dpop_jkt": jkt}
 
 
