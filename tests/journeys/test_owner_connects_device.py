@@ -1,5 +1,9 @@
 """An owner lets the display on the wall see the products, with a telephone in the hand."""
 
+import re
+import subprocess
+import sys
+
 import requests
 from sqlalchemy import update
 
@@ -7,7 +11,7 @@ from idp import clock
 from idp.oauth.device.models import DeviceRequest
 from tests.journeys.club import Club
 from tests.journeys.devices import NEVER_SHOWN, switch_on
-from tests.journeys.person import Person
+from tests.journeys.person import OLD_PHONE, Crowd, Person
 
 
 def test_an_owner_types_the_number_and_the_display_goes_on(visitor: Person, club: Club) -> None:
@@ -71,3 +75,18 @@ def test_after_many_wrong_numbers_the_owner_waits(visitor: Person, club: Club) -
     visitor.fill({"番号": display.number}).press("次へ")
     assert visitor.heading == "しばらくお待ちください"
     assert "10分ほどお待ちください。" in visitor.main
+
+
+def test_the_display_of_the_demo_shows_the_products_of_whoever_let_it_in(person: Crowd, club: Club) -> None:
+    owner = club.casting.owner()
+    display = subprocess.Popen(
+        [sys.executable, "-m", "clients.display", "--issuer", club.idp], stdout=subprocess.PIPE, text=True
+    )
+    assert display.stdout is not None
+    number = next(found[0] for line in display.stdout if (found := re.search(r"[0-9]{4}-[0-9]{4}", line)))
+    phone = person(OLD_PHONE).open(f"{club.idp}/device").fill({"番号": number}).press("次へ")
+    phone.sign_in(owner.email).press("許可する")
+    shown, _ = display.communicate(timeout=30)
+    assert display.returncode == 0
+    assert f"{owner.name} 様" in shown
+    assert owner.serials[0] in shown
