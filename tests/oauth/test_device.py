@@ -216,9 +216,9 @@ def test_the_page_says_what_the_device_may_and_may_not(world: World, display: Re
     browser = world.browser(HANAKO)
     page = browser.get(begin(display, scope="openid products").path).text
     can, cannot = page.split('class="can"')[1].split('class="cannot"')
-    assert "ご登録の製品とサービスの加入状況を見ること" in can
-    assert "お名前を表示すること" not in can
-    assert "サービスの加入・解約を変更すること" in cannot.partition("</ul>")[0]
+    assert "お持ちの製品と、サービスの加入状況を見ること" in can
+    assert "お名前とフリガナを見ること" not in can
+    assert "製品の設定を変えること" in cannot.partition("</ul>")[0]
 
 
 @pytest.mark.parametrize(

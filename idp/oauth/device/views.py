@@ -18,12 +18,13 @@ from idp.accounts.sessions.access import (
     current_browser_session,
     sign_in_address,
 )
+from idp.oauth.consent.words import asking_of, localized
 from idp.oauth.device import service
-from idp.oauth.device.forms import UserCodeForm, device_words
+from idp.oauth.device.forms import UserCodeForm
 from idp.oauth.device.guesses import Guesser
 from idp.oauth.device.models import DeviceAnswer, DeviceRequest
 from idp.oauth.device.rules import CodeState, DeviceAnswered, TooManyWrongCodes, compare_networks
-from idp.oauth.issuing import OFFLINE_ACCESS
+from idp.oauth.scopes import OFFLINE_ACCESS
 from idp.unit_of_work import current_session, writes_on_get
 from idp.web import current_settings
 
@@ -95,7 +96,7 @@ def answered() -> View:
     if state is not CodeState.ANSWERED:
         return _show_over(state)
     return render_template(
-        "oauth/device_answered.html", client=device.client,
+        "oauth/device_answered.html", name=localized(device.client, "client_name"),
         is_approved=device.answer == DeviceAnswer.APPROVED,
     )  # fmt: skip
 
@@ -133,13 +134,13 @@ def _show_form(form: UserCodeForm, *, status: int = 400, is_unknown: bool = Fals
 
 
 def _show_request(device: DeviceRequest, form: UserCodeForm, signed_in: BrowserSession) -> View:
-    can, cannot = device_words(device.scope)
-    now, settings = clock.now(), current_settings()
+    scope, now, settings = frozenset(device.scope.split()), clock.now(), current_settings()
     return render_template(
         "oauth/device_confirm.html", device=device, form=form, proof=_proof(device, signed_in),
-        network=compare_networks(device.address, request.remote_addr or ""), can=can, cannot=cannot,
+        network=compare_networks(device.address, request.remote_addr or ""),
+        asking=asking_of(device.client, scope - {OFFLINE_ACCESS}, frozenset()),
         minutes_ago=int((now - device.created_at).total_seconds()) // 60,
-        days=settings.offline_refresh_lifetime // 86400 if OFFLINE_ACCESS in device.scope.split() else 0,
+        days=settings.offline_refresh_lifetime // 86400 if OFFLINE_ACCESS in scope else 0,
         hours=settings.session_lifetime // 3600,
     )  # fmt: skip
 
