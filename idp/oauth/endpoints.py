@@ -29,7 +29,7 @@ from idp.oauth.parameters import ParametersRefused, load_body_parameters, load_f
 from idp.oauth.revocation import revoke
 from idp.oauth.server import EndpointAnswer, ProtocolRequest, ProtocolServer, refuse_parameters
 from idp.oauth.tokens import Mint
-from idp.oauth.userinfo import userinfo
+from idp.oauth.userinfo import answer_userinfo
 from idp.unit_of_work import current_database, current_session, unit_of_work
 from idp.web import BearerIdentity, ClientIdentity, TokenMissing, current_settings, require_scope
 
@@ -198,6 +198,11 @@ def give_nonce(response: Response) -> None:
 def userinfo_endpoint() -> Response:
     """Serve userinfo (OIDC Core §5.3); without a good token RFC 6750 §3 says what to answer."""
     identity = require_scope(own="openid", act="openid")
-    response = jsonify(userinfo(current_session(), identity))
+    answer = answer_userinfo(current_session(), current_mint(), identity)
+    if answer.signed is None:
+        response = jsonify(answer.claims)
+    else:
+        response = make_response(answer.signed)
+        response.mimetype = "application/jwt"
     response.headers["Cache-Control"] = "no-store"
     return response

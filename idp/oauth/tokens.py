@@ -154,6 +154,14 @@ def mint_introspection_token(mint: Mint, *, audience: str, body: dict[str, Any],
     return _sign(mint, claims, alg=alg, typ="token-introspection+jwt")
 
 
+def mint_userinfo_token(mint: Mint, *, audience: str, claims: dict[str, Any], alg: str) -> str:
+    """Return a signed userinfo answer (OIDC Core §5.3.2)."""
+    now = clock.epoch(clock.now())
+    return _sign(
+        mint, {**claims, "iss": mint.settings.issuer, "aud": audience, "iat": now}, alg=alg, typ="JWT"
+    )
+
+
 def read_access_token(mint: Mint, token: str) -> AccessClaims:
     """Verify an access token of this server (RFC 9068 §4): signature, ``typ``, issuer, expiry.
 
