@@ -21,12 +21,13 @@ class Person:
     http: requests.Session = field(default_factory=requests.Session)
 
     def visit(
-        self, url: str, *, until: str = "", form: dict[str, list[str]] | None = None
+        self, url: str, *, until: str = "", form: Form | None = None, stop_at_forms: bool = False
     ) -> requests.Response:
         """Open an address (or send it a form) and do what the pages ask until there is nothing left to do.
 
         :param until: beginning of the application's own address; the redirect to it is returned and not
             followed, so that a test can play the application.
+        :param stop_at_forms: follow redirects alone.
         """
         answer = self.send(url, form)
         for _ in range(STEPS):
@@ -36,12 +37,17 @@ class Person:
                     return answer
                 answer = self.send(url)
                 continue
-            asked = _question(answer)
+            asked = None if stop_at_forms else _question(answer)
             if asked is None:
                 return answer
             url = urljoin(url, asked.action or url)
             answer = self.send(url, self._filled(asked))
         raise AssertionError(f"too many steps, now at {url}")
+
+    def press(self, page: requests.Response, action: str) -> requests.Response:
+        """Press the button of the form that goes to this address, and go on from there."""
+        form = next(form for form in read_forms(page.text) if form.action.endswith(action))
+        return self.visit(urljoin(page.url, form.action), form=form.fields, stop_at_forms=True)
 
     def send(self, url: str, form: Form | None = None) -> requests.Response:
         """Send one request, as browsers do it on pages with ``Referrer-Policy: no-referrer``."""
