@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from idp.demo import HANAKO, PASSWORD
+from idp.oauth.keys import new_client_key
 from tests.foreign.club import ServedClub
 from tests.house.tree import ROOT
 
@@ -45,6 +46,40 @@ def run(program: str, scenario: str, task: Mapping[str, Any]) -> None:
 
 def test_openid_client_signs_in_refreshes_and_signs_out(club: ServedClub) -> None:
     run("openid_client", "code_flow", register(club, "node-code-flow"))
+
+
+def test_openid_client_uses_its_own_key_and_proves_it_with_dpop(club: ServedClub) -> None:
+    key = new_client_key()
+    public = {name: value for name, value in key.items() if name != "d"}
+    task = register(
+        club, "node-dpop", token_endpoint_auth_method="private_key_jwt", jwks={"keys": [public]},
+        dpop_bound_access_tokens=True,
+    )  # fmt: skip
+    run("openid_client", "private_key_and_dpop", {**task, "jwk": key})
+
+
+def test_openid_client_speaks_for_itself_and_asks_what_a_token_is_worth(club: ServedClub) -> None:
+    api = "https://api.example"
+    task = register(
+        club, "node-machine", grant_types=["client_credentials"], allowed_resources=[api],
+        introspection_signed_response_alg="RS256",
+    )  # fmt: skip
+    run("openid_client", "client_credentials", {**task, "resource": api})
+
+
+def test_openid_client_on_a_device_is_let_in(club: ServedClub) -> None:
+    device = ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]
+    run("openid_client", "device", register(club, "node-device", grant_types=device))
+
+
+def test_openid_client_registers_itself_with_permission(club: ServedClub) -> None:
+    said = club.idp("registration-token", "create", "--label", "Node")
+    elsewhere = "https://foreign.example"
+    task = register(club, "node-unused") | {
+        "initial_access_token": said.split()[-1], "redirect_uri": f"{elsewhere}/callback",
+        "post_logout_redirect_uri": f"{elsewhere}/left",
+    }  # fmt: skip
+    run("openid_client", "registration", task)
 
 
 @pytest.mark.parametrize("scenario", ["public_client", "api_verifies_access_token"])

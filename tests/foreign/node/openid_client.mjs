@@ -57,10 +57,85 @@ async function useAndSignOut(config, tokens, options = {}) {
   });
 }
 
+/** The client's own key, as Web Cryptography has it. */
+async function importKey(jwk) {
+  const key = await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
+  return { key, kid: jwk.kid };
+}
+
 const scenarios = {
   async code_flow() {
     const config = await discover();
     await useAndSignOut(config, await signIn(config));
+  },
+
+  async offline_access() {
+    const config = await discover();
+    const tokens = await signIn(config, { scope: `${task.scope} offline_access`, prompt: 'consent' });
+    const leave = client.buildEndSessionUrl(config, {
+      id_token_hint: tokens.id_token,
+      post_logout_redirect_uri: task.post_logout_redirect_uri,
+    });
+    await person.visit(leave, task.post_logout_redirect_uri);
+    const renewed = await client.refreshTokenGrant(config, tokens.refresh_token);
+    assert.ok(renewed.refresh_token);
+  },
+
+  async private_key_and_dpop() {
+    const config = await discover({}, client.PrivateKeyJwt(await importKey(task.jwk)));
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'));
+    const [parameters, checks] = await prepare();
+    const arrived = await person.visit(client.buildAuthorizationUrl(config, parameters), task.redirect_uri);
+    const tokens = await client.authorizationCodeGrant(config, new URL(arrived.url), checks, undefined, { DPoP });
+    assert.equal(tokens.token_type, 'dpop');
+    await assert.rejects(client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub));
+    await useAndSignOut(config, tokens, { DPoP });
+  },
+
+  async client_credentials() {
+    const config = await discover();
+    const tokens = await client.clientCredentialsGrant(config, { resource: task.resource });
+    const told = await client.tokenIntrospection(config, tokens.access_token);
+    assert.equal(told.active, true);
+    assert.equal(told.aud, task.resource);
+    const signed = await discover({ introspection_signed_response_alg: 'RS256' });
+    client.enableNonRepudiationChecks(signed);
+    const again = await client.tokenIntrospection(signed, tokens.access_token);
+    assert.equal(again.client_id, task.client_id);
+    await client.tokenRevocation(config, tokens.access_token);
+    assert.equal((await client.tokenIntrospection(config, tokens.access_token)).active, false);
+  },
+
+  async device() {
+    const config = await discover();
+    const asked = await client.initiateDeviceAuthorization(config, { scope: task.scope });
+    const polling = client.pollDeviceAuthorizationGrant(config, asked);
+    await person.visit(asked.verification_uri_complete);
+    const tokens = await polling;
+    const userinfo = await client.fetchUserInfo(config, tokens.access_token, client.skipSubjectCheck);
+    assert.equal(userinfo.name, task.name);
+  },
+
+  async registration() {
+    const config = await client.dynamicClientRegistration(
+      new URL(task.issuer),
+      {
+        client_name: 'Registered',
+        redirect_uris: [task.redirect_uri],
+        post_logout_redirect_uris: [task.post_logout_redirect_uri],
+        grant_types: ['authorization_code', 'refresh_token'],
+        token_endpoint_auth_method: 'client_secret_basic',
+        scope: task.scope,
+      },
+      client.ClientSecretBasic(),
+      { ...insecure, initialAccessToken: task.initial_access_token },
+    );
+    await useAndSignOut(config, await signIn(config));
+    const { registration_client_uri: address, registration_access_token: token } = config.clientMetadata();
+    const authorization = { headers: { authorization: `Bearer ${token}` } };
+    assert.equal((await fetch(address, authorization)).status, 200);
+    assert.equal((await fetch(address, { ...authorization, method: 'DELETE' })).status, 204);
+    assert.equal((await fetch(address, authorization)).status, 401);
   },
 };
 

@@ -41,8 +41,9 @@ export class Person {
   /**
    * Open an address and do what the pages ask, until the browser is sent to the application.
    * Returns that request as the application would receive it: a GET, or the POST of `form_post`.
+   * Without an application it goes on until a page asks nothing more, and returns that page.
    */
-  async visit(address, application) {
+  async visit(address, application = 'nowhere:') {
     let url = new URL(address);
     let answer = await this.#send(url);
     for (let step = 0; step < REDIRECTS; step += 1) {
@@ -54,7 +55,10 @@ export class Person {
       }
       const html = await answer.text();
       if (answer.status !== 200) throw new Error(`${answer.status} at ${url.pathname}: ${html}`);
-      const [target, body] = this.#answer(html, url);
+      const asked = this.#answer(html, url);
+      if (!asked && application === 'nowhere:') return html;
+      if (!asked) throw new Error(`nothing to answer at ${url.pathname}: ${html}`);
+      const [target, body] = asked;
       if (target.href.startsWith(application)) return new Request(target, { method: 'POST', body });
       url = target;
       answer = await this.#send(url, body);
@@ -68,8 +72,8 @@ export class Person {
     const chosen =
       forms.find((form) => form.inputs.some((input) => input.type === 'password')) ??
       forms.find((form) => form.inputs.some((input) => input.name === 'code')) ??
-      forms.find((form) => !form.action?.endsWith('/language'));
-    if (!chosen) throw new Error(`no form at ${url.pathname}: ${html}`);
+      forms.find((form) => !form.action?.endsWith('/language') && form.buttons.some((button) => button.name));
+    if (!chosen) return null;
     const body = untouched(chosen);
     if (body.has('password')) {
       body.set('email', this.email);
