@@ -73,7 +73,9 @@ def _question(page: requests.Response) -> PostForm | None:
     if page.status_code != 200 or not page.headers.get("Content-Type", "").startswith("text/html"):
         return None
     forms = read_forms(page.text)
-    waiting = [
-        form for form in forms if "password" in form.fields or form.action.startswith(("http", "/oauth/"))
-    ]
-    return waiting[0] if waiting else None
+    return next((form for form in forms if "password" in form.fields or _goes_on(form)), None)
+
+
+def _goes_on(form: PostForm) -> bool:
+    """Tell whether a form belongs to the request: a question with answers, or what goes to the client."""
+    return form.action.startswith("http") or any(name == "answer" for name, _ in form.buttons)

@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
@@ -17,6 +20,8 @@ from tests.foreign.guides import SERVER, Guide
 from tests.house.tree import ROOT
 
 pytestmark = pytest.mark.xdist_group("foreign clients")
+VERIFIER = "v" * 43
+CHALLENGE = urlsafe_b64encode(sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 
 
 @contextmanager
@@ -54,4 +59,30 @@ def test_the_guide_for_flask_says_how_to_sign_in_and_call_an_api(club: ServedClu
         assert f"Hello, {HANAKO.name}" in page.text
         left = person.press(page, "/logout")
         assert left.url.startswith(f"{club.issuer}/"), "signed out here, one is asked to sign in again"
-        assert requests.get(f"{watts}/watts", timeout=10).status_code == 401
+        check_api(club, watts, redirect_uri=f"{hello}/oidc/callback", secret=secret)
+
+
+def check_api(club: ServedClub, api: str, *, redirect_uri: str, secret: str) -> None:
+    """Call the API with tokens for it and for another audience."""
+    query = {
+        "response_type": "code", "client_id": "hello", "redirect_uri": redirect_uri, "state": "s",
+        "scope": "openid products", "code_challenge": CHALLENGE, "code_challenge_method": "S256",
+        "resource": [api, club.issuer],
+    }  # fmt: skip
+    request = f"{club.issuer}/oauth/authorize?{urlencode(query, doseq=True)}"
+    arrived = Person().visit(request, until=redirect_uri)
+    [code] = parse_qs(urlsplit(arrived.headers["Location"]).query)["code"]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri,
+            "code_verifier": VERIFIER, "resource": api}  # fmt: skip
+    given = requests.post(f"{club.issuer}/oauth/token", form, auth=("hello", secret), timeout=10).json()
+    assert "access_token" in given, given
+    right = {"Authorization": f"Bearer {given['access_token']}"}
+    assert requests.get(f"{api}/watts", headers=right, timeout=10).json()["watts"] == 1200
+    form = {"grant_type": "refresh_token", "refresh_token": given["refresh_token"], "resource": club.issuer}
+    other = requests.post(f"{club.issuer}/oauth/token", form, auth=("hello", secret), timeout=10).json()
+    assert "access_token" in other, other
+    wrong = {"Authorization": f"Bearer {other['access_token']}"}
+    for headers, status in ((wrong, 401), ({}, 401)):
+        refused = requests.get(f"{api}/watts", headers=headers, timeout=10)
+        assert refused.status_code == status
+        assert refused.headers["Content-Type"] == "application/problem+json"

@@ -48,6 +48,10 @@ def test_openid_client_signs_in_refreshes_and_signs_out(club: ServedClub) -> Non
     run("openid_client", "code_flow", register(club, "node-code-flow"))
 
 
+def test_openid_client_stays_in_touch_offline(club: ServedClub) -> None:
+    run("openid_client", "offline_access", register(club, "node-offline", scope="openid offline_access"))
+
+
 def test_openid_client_uses_its_own_key_and_proves_it_with_dpop(club: ServedClub) -> None:
     key = new_client_key()
     public = {name: value for name, value in key.items() if name != "d"}

@@ -72,7 +72,7 @@ export class Person {
     const chosen =
       forms.find((form) => form.inputs.some((input) => input.type === 'password')) ??
       forms.find((form) => form.inputs.some((input) => input.name === 'code')) ??
-      forms.find((form) => !form.action?.endsWith('/language') && form.buttons.some((button) => button.name));
+      forms.find((form) => form.buttons.some((button) => button.name === 'answer'));
     if (!chosen) return null;
     const body = untouched(chosen);
     if (body.has('password')) {
