@@ -1,11 +1,11 @@
 """What an app asks for, in words that a person reads before allowing it."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 
-from idp.oauth.authorization_response import origin_of
 from idp.oauth.models import Client, SignInPage
 from idp.oauth.scopes import CLAIMS_OF_SCOPE, OFFLINE_ACCESS
 
@@ -33,7 +33,7 @@ class Asking:
     name: str
     initial: str
     host: str
-    """Where the app says that it is at home; empty if it does not say."""
+    """Where what is allowed goes to; empty for a program on the person's own device."""
     policy_uri: str
     tos_uri: str
     can: tuple[str, ...]
@@ -44,13 +44,22 @@ def asking_of(client: Client, scope: frozenset[str], claims: frozenset[str]) -> 
     """Return what is shown of an app that gets these scopes and these single claims."""
     opened = scope | {one for one, names in CLAIMS_OF_SCOPE.items() if claims & set(names)}
     name = localized(client, "client_name") or client.client_id
-    home = localized(client, "client_uri")
     return Asking(
-        name, name[:1], origin_of(home).partition("://")[2] if home else "",
+        name, name[:1], _home_of(client),
         policy_uri=localized(client, "policy_uri"), tos_uri=localized(client, "tos_uri"),
         can=tuple(str(words) for one, words in WORDS.items() if one in opened),
         cannot=_cannot(client, opened),
     )  # fmt: skip
+
+
+def _home_of(client: Client) -> str:
+    """Return the host of the registered redirect URIs, which cannot be made up as ``client_uri`` can.
+
+    RFC 7591 §5: what a client says of itself may be there to deceive.
+    """
+    hosts = [urlsplit(uri).netloc for uri in client.redirect_uris if uri.startswith("https://")]
+    claimed = urlsplit(client.client_uri or "").netloc
+    return claimed if claimed in hosts else (hosts or [""])[0]
 
 
 def _cannot(client: Client, opened: frozenset[str]) -> tuple[str, ...]:
