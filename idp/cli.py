@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from idp import client_cli, clock
+from idp.apply.command import apply
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.passing_time import let_time_pass
@@ -210,5 +211,5 @@ def key_withdraw(kid: str) -> None:
     click.echo(f"{kid} is withdrawn.")
 
 
-for group in (demo, *client_cli.GROUPS, *GROUPS):
+for group in (demo, apply, *client_cli.GROUPS, *GROUPS):
     cli.add_command(group)
