@@ -28,6 +28,7 @@ class Message(StrEnum):
     PASSWORD_LINK = "password_link"  # noqa: S105 - a mail, not a password
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the same
     SIGNED_OUT_OF_APP = "signed_out_of_app"
+    DEVICE_CONNECTED = "device_connected"
     DELEGATION_REQUESTED = "delegation_requested"
     DELEGATION_APPROVED = "delegation_approved"
     DELEGATION_DENIED = "delegation_denied"
@@ -155,6 +156,13 @@ def signed_out_of_app(session: Session, *, email: str, name: str, app_name: str,
         Message.SIGNED_OUT_OF_APP,
         to=Recipient(email, name),
         data={"app_name": app_name, "at": at},
+    )
+
+
+def device_connected(session: Session, *, email: str, name: str, device: str, at: datetime) -> None:
+    """Tell an owner that a device was let in, and what to do if somebody talked them into it."""
+    enqueue_mail(
+        session, Message.DEVICE_CONNECTED, to=Recipient(email, name), data={"device": device, "at": at}
     )
 
 

@@ -65,6 +65,9 @@ EVERY_MAIL: dict[Message, Enqueue] = {
     Message.SIGNED_OUT_OF_APP: lambda s: messages.signed_out_of_app(
         s, email=OWNER.email, name=OWNER.name, app_name="マイページ", at=clock.now()
     ),
+    Message.DEVICE_CONNECTED: lambda s: messages.device_connected(
+        s, email=OWNER.email, name=OWNER.name, device="おうちの電力モニター", at=clock.now()
+    ),
     Message.DELEGATION_REQUESTED: lambda s: messages.delegation_requested(
         s, agency_email=AGENCY.email, agency_name=AGENCY.name, owner=OWNER, products=PRODUCTS
     ),

@@ -187,6 +187,7 @@ def test_the_first_answer_counts(world: World, display: RelyingParty) -> None:
         sent = browser.post("/device/answer", {**form, "answer": answer})
         assert "機器をつなぎませんでした" in browser.get(sent.location).text
     device.poll().expect_error("access_denied")
+    assert "device_connected" not in {letter.name for letter in world.letters()}
     kinds = [event.event for event in world.events() if event.event.startswith("device.")]
     assert kinds == [Event.DEVICE_DENIED]
 
@@ -210,6 +211,9 @@ def test_an_approval_is_recorded_with_who_gave_it_for_what(world: World, display
     assert (event.event, event.client_id) == (Event.DEVICE_APPROVED, "display")
     assert event.owner_id == event.actor_id == world.account(HANAKO).id
     assert event.data == {"scope": "openid profile"}
+    letter = world.letters()[-1]
+    assert (letter.name, letter.to) == ("device_connected", HANAKO.email)
+    assert letter.data["device"] == "おうちの電力モニター"
 
 
 def test_the_page_says_what_the_device_may_and_may_not(world: World, display: RelyingParty) -> None:

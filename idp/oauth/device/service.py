@@ -13,6 +13,7 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.db import insert_once
+from idp.mail import messages
 from idp.oauth.device.guesses import Guesser, note_try, take_back
 from idp.oauth.device.models import DeviceAnswer, DeviceRequest
 from idp.oauth.device.rules import (
@@ -159,6 +160,11 @@ def approve(
     )  # fmt: skip
     session.execute(update(DeviceRequest).where(DeviceRequest.id == request.id).values(family_id=family.id))
     _record(session, Event.DEVICE_APPROVED, request, signed_in=signed_in)
+    if signed_in.account.email is not None:
+        messages.device_connected(
+            session, email=signed_in.account.email, name=signed_in.account.name,
+            device=request.client.client_name, at=family.created_at,
+        )  # fmt: skip
 
 
 def deny(session: Session, request: DeviceRequest, *, signed_in: BrowserSession) -> None:
