@@ -81,6 +81,13 @@ class Settings(BaseSettings):
     """Where a weakness is reported, for `security.txt`: `https://…` or `mailto:…`. Empty: the mail address
     of the contact block."""
 
+    service_documentation: str = ""
+    """Page for developers of relying parties, for the metadata (RFC 8414); empty for none."""
+    policy_uri: str = ""
+    """Page that says what relying parties may do with people's data, for the metadata; empty for none."""
+    terms_uri: str = ""
+    """Terms for relying parties, for the metadata; empty for none."""
+
     mail_sender: str = "account-noreply@ownersclub.example"
     """Address in the From header."""
     smtp_host: str = ""
@@ -185,6 +192,9 @@ class Settings(BaseSettings):
         self._check_proxies()
         if self.security_contact and not _CONTACT.fullmatch(self.security_contact):
             raise ValueError("IDP_SECURITY_CONTACT must begin with https:// or mailto: and hold no spaces")
+        for name in ("service_documentation", "policy_uri", "terms_uri"):
+            if getattr(self, name) and not getattr(self, name).startswith(("https://", "http://")):
+                raise ValueError(f"{PREFIX}{name.upper()} must be an address like https://www.example.jp/api")
         if not self.is_development:
             problems = [*self._list_insecure(), *self._list_missing()]
             if problems:

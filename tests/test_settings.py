@@ -125,3 +125,9 @@ def test_whoever_cannot_be_named_is_not_believed(proxies: str) -> None:
 )
 def test_an_issuer_is_an_address_without_an_end(issuer: str) -> None:
     assert refusal_of(**PRODUCTION | {"IDP_ISSUER": issuer}).startswith("IDP_ISSUER")
+
+
+@pytest.mark.parametrize("name", ["IDP_SERVICE_DOCUMENTATION", "IDP_POLICY_URI", "IDP_TERMS_URI"])
+def test_pages_for_relying_parties_are_addresses(name: str) -> None:
+    Settings.from_environment({name: "https://www.example.jp/api"})
+    assert refusal_of(**{name: "www.example.jp"}).startswith(name)

@@ -1,38 +1,57 @@
 """The metadata documents (OIDC Discovery 1.0 §3, RFC 8414 §2), made from what the code itself accepts."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from idp.oauth.algorithms import CLIENT_ASSERTION, DPOP_PROOF, REQUEST_OBJECT, SERVER_SIGNING
 from idp.oauth.authorization_request import ACR_VALUES, DISPLAYS, PROMPTS
 from idp.oauth.authorization_response import RESPONSE_MODES
-from idp.oauth.client_metadata import AUTH_METHODS, GRANT_TYPES
+from idp.oauth.client_metadata import AUTH_METHODS
 from idp.oauth.models import SubjectType
 from idp.oauth.scopes import PERMISSIONS, PERSON_CLAIMS, SCOPES
 from idp.settings import Settings
 
+ADDRESSES = {
+    "authorization_endpoint": "oauth_pages.authorize",
+    "token_endpoint": "oauth.token",
+    "userinfo_endpoint": "oauth.userinfo_endpoint",
+    "jwks_uri": "oauth.jwks",
+    "device_authorization_endpoint": "oauth.device_authorization",
+    "introspection_endpoint": "oauth.introspection",
+    "revocation_endpoint": "oauth.revocation",
+    "registration_endpoint": "oauth_registration.register",
+    "pushed_authorization_request_endpoint": "oauth.par",
+    "end_session_endpoint": "oauth_pages.end_session",
+}
+"""Each address by the name of what is served there."""
+_PAGES = {
+    "service_documentation": "service_documentation",
+    "op_policy_uri": "policy_uri",
+    "op_tos_uri": "terms_uri",
+}
 
-def metadata(settings: Settings) -> dict[str, Any]:
-    """Return the metadata of this server."""
-    issuer = settings.issuer
+
+def metadata(
+    settings: Settings, *, grant_types: Sequence[str], address_of: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return the metadata of this server.
+
+    :param grant_types: those that the token endpoint dispatches to.
+    :param address_of: tells where something is served, by its name in ``ADDRESSES``.
+    """
+    pages = {name: getattr(settings, setting) for name, setting in _PAGES.items()}
     return {
-        "issuer": issuer,
-        "authorization_endpoint": f"{issuer}/oauth/authorize",
-        "token_endpoint": f"{issuer}/oauth/token",
-        "userinfo_endpoint": f"{issuer}/oauth/userinfo",
-        "jwks_uri": f"{issuer}/oauth/jwks",
-        "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
-        "introspection_endpoint": f"{issuer}/oauth/introspect",
-        "revocation_endpoint": f"{issuer}/oauth/revoke",
-        "registration_endpoint": f"{issuer}/oauth/register",
-        "pushed_authorization_request_endpoint": f"{issuer}/oauth/par",
+        "issuer": settings.issuer,
+        **{name: address_of(endpoint) for name, endpoint in ADDRESSES.items()},
+        **{name: page for name, page in pages.items() if page},
         "require_pushed_authorization_requests": False,
-        "end_session_endpoint": f"{issuer}/oauth/end-session",
         "scopes_supported": sorted(set(SCOPES) - PERMISSIONS),
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
-        "grant_types_supported": list(GRANT_TYPES),
+        "grant_types_supported": list(grant_types),
         "subject_types_supported": list(SubjectType),
         "id_token_signing_alg_values_supported": list(SERVER_SIGNING),
+        "userinfo_signing_alg_values_supported": list(SERVER_SIGNING),
         "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(CLIENT_ASSERTION),
         "introspection_endpoint_auth_methods_supported": [name for name in AUTH_METHODS if name != "none"],

@@ -114,7 +114,12 @@ def _json(answer: EndpointAnswer) -> Response:
 @PROTOCOL.get("/.well-known/oauth-authorization-server")
 def discovery() -> Response:
     """Serve the metadata (OIDC Discovery §4, RFC 8414 §3)."""
-    return _cacheable(metadata(current_settings()))
+    origin = current_settings().issuer_origin
+    body = metadata(
+        current_settings(), grant_types=[grant.GRANT_TYPE for grant in GRANTS],
+        address_of=lambda endpoint: f"{origin}{url_for(endpoint)}",
+    )  # fmt: skip
+    return _cacheable(body)
 
 
 @PROTOCOL.get("/oauth/jwks")
