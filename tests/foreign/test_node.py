@@ -52,14 +52,26 @@ def test_openid_client_stays_in_touch_offline(club: ServedClub) -> None:
     run("openid_client", "offline_access", register(club, "node-offline", scope="openid offline_access"))
 
 
-def test_openid_client_uses_its_own_key_and_proves_it_with_dpop(club: ServedClub) -> None:
+def test_openid_client_takes_its_answer_as_a_form(club: ServedClub) -> None:
+    run("openid_client", "form_post", register(club, "node-form-post"))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "registered"),
+    [
+        ("private_key_and_dpop", {"dpop_bound_access_tokens": True}),
+        ("fapi2", {"profile": "fapi2", "id_token_signed_response_alg": "ES256"}),
+        ("request_object", {"require_signed_request_object": True}),
+    ],
+)
+def test_openid_client_uses_its_own_key(club: ServedClub, scenario: str, registered: dict[str, Any]) -> None:
     key = new_client_key()
     public = {name: value for name, value in key.items() if name != "d"}
     task = register(
-        club, "node-dpop", token_endpoint_auth_method="private_key_jwt", jwks={"keys": [public]},
-        dpop_bound_access_tokens=True,
+        club, f"node-{scenario}", token_endpoint_auth_method="private_key_jwt", jwks={"keys": [public]},
+        **registered,
     )  # fmt: skip
-    run("openid_client", "private_key_and_dpop", {**task, "jwk": key})
+    run("openid_client", scenario, {**task, "jwk": key})
 
 
 def test_openid_client_speaks_for_itself_and_asks_what_a_token_is_worth(club: ServedClub) -> None:
