@@ -134,7 +134,8 @@ def _check_jwks(jwks: dict[str, object]) -> None:
 
 def _check_grant_types(metadata: ClientMetadata, *, dynamic: bool) -> None:
     known = [one for one in GRANT_TYPES if not dynamic or one in FOR_DYNAMIC_CLIENTS]
-    if not metadata.grant_types or set(metadata.grant_types) - set(known):
+    is_api_alone = not dynamic and bool(metadata.resources)  # it only asks what tokens are worth
+    if set(metadata.grant_types) - set(known) or not (metadata.grant_types or is_api_alone):
         raise ClientMetadataRefused("grant_types", "must be some of " + " ".join(known))
     if AUTHORIZATION_CODE in metadata.grant_types and not metadata.redirect_uris:
         raise ClientMetadataRefused("redirect_uris", "authorization_code needs at least one")
