@@ -28,7 +28,7 @@ from idp.oauth import views as oauth_views
 from idp.oauth.consent import views as consent_views
 from idp.oauth.device import views as device_views
 from idp.oauth.registration.views import REGISTRATION
-from idp.oauth.remote_keys import KeysNotFetched, fetch_keys
+from idp.oauth.remote_keys import KeysNotFetched, keys_fetched
 from idp.settings import Settings
 from idp.web import (
     brand_of,
@@ -67,8 +67,8 @@ class Application(Flask):
             return super().dispatch_request()
         except KeysNotFetched as missing:
             unit_of_work.discard()
-            fetch_keys(current_settings(), missing.uri)
-            return super().dispatch_request()
+            with keys_fetched(current_settings(), missing.uri):
+                return super().dispatch_request()
 
     def handle_user_exception(self, e: Exception) -> Any:
         """Roll back, then let the error handlers speak."""

@@ -38,8 +38,8 @@ class Publisher:
         try:
             return self._decode(token)
         except remote_keys.KeysNotFetched as missing:
-            remote_keys.fetch_keys(self.world.settings, missing.uri)
-            return self._decode(token)
+            with remote_keys.keys_fetched(self.world.settings, missing.uri):
+                return self._decode(token)
 
     def _decode(self, token: str) -> bool:
         try:
@@ -72,7 +72,7 @@ def test_a_new_key_is_found_at_once_and_a_taken_away_one_is_out_within_a_minute(
     with time_machine.travel(now):
         assert publisher.is_believed(publisher.key)
     publisher.publish(newer)
-    with time_machine.travel(now + timedelta(seconds=6)):
+    with time_machine.travel(now + timedelta(seconds=1)):
         assert publisher.is_believed(newer)
         assert not publisher.is_believed(publisher.key)
     publisher.publish(publisher.key)
@@ -82,10 +82,21 @@ def test_a_new_key_is_found_at_once_and_a_taken_away_one_is_out_within_a_minute(
 
 def test_strange_kids_do_not_make_us_ask_all_the_time(publisher: Publisher) -> None:
     publisher.publish(publisher.key)
-    with time_machine.travel(clock.now(), tick=False):
-        for _ in range(5):
+    now = clock.now()
+    with time_machine.travel(now, tick=False):
+        for _ in range(9):
             assert not publisher.is_believed(new_client_key())
         assert publisher.is_believed(publisher.key)
+    assert publisher.times_asked == remote_keys.MOST_TRIES
+    with time_machine.travel(now + remote_keys.IN, tick=False):
+        assert not publisher.is_believed(new_client_key())
+    assert publisher.times_asked == remote_keys.MOST_TRIES + 1
+
+
+def test_a_client_that_cannot_be_reached_is_left_alone_for_a_while(publisher: Publisher) -> None:
+    publisher.publish(status=503)
+    with time_machine.travel(clock.now(), tick=False):
+        assert not any(publisher.is_believed(publisher.key) for _ in range(3))
     assert publisher.times_asked == 1
 
 
