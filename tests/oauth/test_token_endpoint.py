@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from idp.oauth.client_metadata import DEVICE_CODE
 from idp.oauth.models import AuthorizationCode, RefreshToken
 from tests.databases import contents
 from tests.oauth.relying_party import FORM, VERIFIER, RelyingParty, pairs
@@ -36,6 +37,11 @@ def test_a_grant_type_that_does_not_exist_here_is_refused(mypage: RelyingParty, 
     answer = mypage.token({"grant_type": grant_type, "username": "o1@example.jp", "password": "pw"})
     answer.expect_error("unsupported_grant_type")
     assert grant_type[:20] not in answer.response.get_json()["error_description"]
+
+
+@pytest.mark.parametrize("grant_type", ["client_credentials", DEVICE_CODE])
+def test_a_grant_type_of_other_clients_is_refused(mypage: RelyingParty, grant_type: str) -> None:
+    mypage.token({"grant_type": grant_type, "device_code": "ocd_x"}).expect_error("unauthorized_client")
 
 
 def test_a_grant_type_that_the_client_did_not_register_is_refused(
