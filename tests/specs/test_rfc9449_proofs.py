@@ -6,7 +6,9 @@ import pytest
 import time_machine
 
 from idp import clock
+from idp.housekeeping import sweep
 from idp.oauth.dpop import ProofRefused, check_proof, current_nonce
+from idp.oauth.models import UsedProof
 from tests.oauth.assertions import header_of, hmac_signed, public_pem, unsigned
 from tests.oauth.proofs import ath, new_proof_key, proof, public_of, thumbprint_of
 from tests.world import World
@@ -185,17 +187,35 @@ def test_what_is_not_exactly_one_jwt_is_refused(world: World, text: str) -> None
     check(world, right)
 
 
-def test_a_proof_is_accepted_once_and_never_again(world: World) -> None:
-    right = made(world)
-    with time_machine.travel(clock.now(), tick=False) as travel:
+def test_a_proof_is_accepted_once_and_remembered_for_as_long_as_its_nonce_is_good(world: World) -> None:
+    """Whatever is tidied up meanwhile."""
+    start = clock.epoch(clock.now()) // 120 * 120 + 120
+    with time_machine.travel(start, tick=False) as travel:
+        right = made(world)
         check(world, right)
-        for later in (0, 30, 90, 119, 121, 240, HOUR):
-            travel.shift(later)
-            error = "use_dpop_nonce" if later >= 240 else "invalid_dpop_proof"
-            with pytest.raises(ProofRefused) as refused:
-                check(world, right)
-            if refused.value.error != error:  # the nonce has become too old before
-                assert refused.value.error == "use_dpop_nonce"
+        for _ in range(3):
+            travel.shift(79)
+            sweep(world.database)
+            expect_refused(world, right)
+        travel.shift(3)
+        expect_refused(world, right, "use_dpop_nonce")
+        travel.shift(1)
+        sweep(world.database)
+        assert world.count(UsedProof) == 0
+
+
+def test_a_proof_without_nonce_is_remembered_for_as_long_as_its_time_is_near(world: World) -> None:
+    start = clock.epoch(clock.now())
+    with time_machine.travel(start, tick=False) as travel:
+        right = made(world, nonce=None, iat=start + 60)
+        check(world, right, nonce_required=False)
+        for _ in range(2):
+            travel.shift(60)
+            sweep(world.database)
+            expect_refused(world, right, nonce_required=False)
+        travel.shift(2)
+        sweep(world.database)
+        assert world.count(UsedProof) == 0
 
 
 def test_the_same_jti_under_another_key_is_another_proof(world: World) -> None:
