@@ -170,13 +170,14 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
             csrf.exempt(f"{view.__module__}.{view.__name__}")
 
 
+MACHINES = frozenset({endpoints.PROTOCOL.name, REGISTRATION.name})
 FROM_ANYWHERE = frozenset({"oauth_pages.authorize", "oauth_pages.end_session"})
 """Pages that relying parties send browsers to by POST."""
 
 
 def _check_origin() -> BaseResponse | None:
     """Refuse a form that another site sent, even with a form token; machines' endpoints take no forms."""
-    is_for_others = request.blueprint == endpoints.PROTOCOL.name or request.endpoint in FROM_ANYWHERE
+    is_for_others = request.blueprint in MACHINES or request.endpoint in FROM_ANYWHERE
     if request.method in unit_of_work.SAFE_METHODS or request.path.startswith(API) or is_for_others:
         return None
     g.is_foreign_form = is_from_elsewhere()

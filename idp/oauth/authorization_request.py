@@ -99,7 +99,7 @@ class AskedFor:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "AskedFor":
         """Return the request as it was checked."""
-        lists = {name: tuple(stored[name]) for name in ("prompt", "resources")}
+        lists = {name: tuple(stored.get(name, ())) for name in ("prompt", "resources")}
         return cls(**{**stored, **lists})
 
     @property

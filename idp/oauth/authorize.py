@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
@@ -132,11 +132,16 @@ def resume(session: Session, mint: Mint, request_id: uuid.UUID, browser: Browser
     return _advance(session, mint, stored, AskedFor.from_json(stored.parameters), browser=browser)
 
 
-def find_stored(session: Session, request_id: uuid.UUID, browser: Browser) -> AuthorizationRequest:
-    """Return a request that waits in this browser.
+def find_stored(
+    session: Session, request_id: uuid.UUID, browser: Browser, *, to_change: bool = False
+) -> AuthorizationRequest:
+    """Return a request that waits in this browser; if it is to be changed, nobody else changes it meanwhile.
 
     :raises NoRedirect: it is unknown, over, finished, or another browser's.
     """
+    if to_change:
+        row = select(AuthorizationRequest.id).where(AuthorizationRequest.id == request_id)
+        session.execute(row.with_for_update())
     stored = session.get(AuthorizationRequest, request_id)
     if (
         stored is None

@@ -187,6 +187,8 @@ def test_a_name_belongs_to_the_client_that_pushed(
     """§2.2: the request_uri is bound to the client."""
     uri = push(mypage)
     visit(shop, hanako, uri).expect_page()
+    twin = third_party(world, "twin", redirect_uris=(mypage.redirect_uri,), scope=mypage.scope)
+    visit(twin, hanako, uri).expect_page()
     assert "Location" not in hanako.get("/oauth/authorize", query_string={"request_uri": uri}).headers
     visit(mypage, hanako, uri).expect_code()
 

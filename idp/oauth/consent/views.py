@@ -46,7 +46,7 @@ def answer(request_id: uuid.UUID) -> View:
     """Store what the person said, and go on with the request."""
     session, said = current_session(), request.form.get("answer")
     try:
-        stored = find_stored(session, request_id, this_browser())
+        stored = find_stored(session, request_id, this_browser(), to_change=True)
     except NoRedirect as error:
         return request_refused(error.field_name, error.reason)
     if not _is_due(stored):
