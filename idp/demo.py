@@ -203,6 +203,7 @@ def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientM
         ClientMetadata(
             client_id="display", client_name="おうちの電力モニター", token_endpoint_auth_method="none",  # noqa: S106
             grant_types=(DEVICE_CODE, REFRESH_TOKEN), scope=DISPLAY_SCOPE,
+            localized={"client_name#en": "Home power display"},
         ),
     )  # fmt: skip
 

@@ -257,3 +257,10 @@ def test_a_request_of_long_ago_says_so(world: World, display: RelyingParty) -> N
     ago = update(DeviceRequest).values(created_at=clock.now() - timedelta(minutes=4, seconds=30))
     world.write(lambda session: session.execute(ago).close())
     assert "（4分前）" in world.browser(HANAKO).get(device.path).text
+
+
+def test_the_page_names_the_device_in_the_language_of_the_page(world: World, display: RelyingParty) -> None:
+    device, browser = begin(display), world.browser(HANAKO)
+    assert "おうちの電力モニター" in browser.get(device.path).text
+    browser.client.set_cookie("lang", "en", domain="localhost")
+    assert "Home power display" in browser.get(device.path).text

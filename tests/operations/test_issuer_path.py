@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 from idp.demo import HANAKO, PASSWORD
 from idp.settings import Settings
 from tests.accounts.visitor import Visitor, forms_of
+from tests.oauth.device import begin
 from tests.oauth.relying_party import parties_of
 from tests.world import MANAGER, Template, World
 
@@ -179,3 +180,12 @@ def test_an_application_signs_somebody_in(world: World) -> None:
     given = parse_qs(final.query)
     assert given["iss"] == [f"{HOST}{ROOT}"]
     assert given["code"]
+
+
+def test_a_device_is_let_in_below_the_path(world: World) -> None:
+    device, browser = begin(parties_of(world)["display"]), world.browser(HANAKO)
+    assert device.body["verification_uri"] == f"{HOST}{ROOT}/device"
+    assert device.path.startswith(f"{ROOT}/device?user_code=")
+    page = browser.get(device.path.removeprefix(ROOT))
+    assert device.user_code in page.text
+    assert strays(page) == []
