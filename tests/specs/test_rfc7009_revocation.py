@@ -76,3 +76,26 @@ def test_the_client_has_to_be_authenticated(world: World, mypage: RelyingParty, 
 
 def test_the_token_has_to_be_named(mypage: RelyingParty) -> None:
     mypage.revoke(None).expect_error("invalid_request")
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_a_public_client_takes_back_its_own(
+    world: World, spa: RelyingParty, shop: RelyingParty, kind: str
+) -> None:
+    """§2.1: it has no secret; knowing the token is what it takes."""
+    tokens = spa.sign_in(HANAKO)
+    token = getattr(tokens, kind)
+    shop.revoke(token)
+    assert world.api("GET", "/oauth/userinfo", tokens.access_token).status_code == 200
+    assert spa.revoke(token, token_type_hint=kind).response.status_code == 200
+    assert world.api("GET", "/oauth/userinfo", tokens.access_token).status_code == 401
+    spa.refresh(tokens.refresh_token).expect_error("invalid_grant")
+
+
+@pytest.mark.parametrize("hint", ["id_token", "urn:x:y", "x" * 4000])
+def test_no_kind_of_token_is_called_unsupported(mypage: RelyingParty, tokens: Tokens, hint: str) -> None:
+    """§2.2.1: every token of this server can be taken back, whatever the hint says; others are nobody's."""
+    for token in (tokens.hint, "garbage", tokens.access_token):
+        answer = mypage.revoke(token, token_type_hint=hint).response
+        assert (answer.status_code, answer.data) == (200, b"")
+    mypage.refresh(tokens.refresh_token).expect_error("invalid_grant")

@@ -57,6 +57,16 @@ def test_resources_that_may_not_be_asked_for(world: World, text: str, said: str)
     assert "foreign" not in refused.value.description
 
 
+def test_resources_are_named_when_the_person_is_asked(world: World, mypage: RelyingParty) -> None:
+    """§2.1: several at the authorization endpoint; a wrong one goes back to the client as an error."""
+    browser = world.browser(HANAKO)
+    for wrong in (FOREIGN, [CARS, FOREIGN], f"{CARS}#x", "cars"):
+        mypage.authorize(browser, resource=wrong).expect_error("invalid_target")
+    tokens = mypage.redeem(mypage.code_for(browser, resource=[CARS, SOLAR]), resource=SOLAR).tokens()
+    assert tokens.access_claims["aud"] == SOLAR
+    assert mypage.refresh(tokens.refresh_token, resource=CARS).tokens().access_claims["aud"] == CARS
+
+
 def granted_code(world: World, party: RelyingParty, *resources: str) -> str:
     """Return a code of an authorization that named these resources."""
     code = party.code_for(world.browser(HANAKO))
