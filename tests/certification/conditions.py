@@ -64,12 +64,12 @@ def stayed(outcome: Callback | Shown, *words: str, status: int = 400) -> Shown:
 
 
 def check_tokens(
-    suite: Suite, party: RelyingParty, answer: TokenAnswer, *, nonce: str | None, token_type: str = "Bearer",
+    suite: Suite, party: RelyingParty, answer: TokenAnswer, *, nonce: str | None,
     claims: frozenset[str] = ID_TOKEN_CLAIMS, alg: str = "RS256",
 ) -> Tokens:  # fmt: skip
     """Expect a good token response and a good ID token in it."""
     tokens = answer.tokens()
-    assert tokens.body["token_type"] == token_type
+    assert tokens.body["token_type"] == ("DPoP" if party.dpop_key else "Bearer")
     assert isinstance(tokens.body["expires_in"], int)
     assert tokens.body["expires_in"] > 0
     assert TOKEN.fullmatch(tokens.access_token)

@@ -85,7 +85,7 @@ class Suite:
                 here = self._open(location, shown)
                 continue
             assert here.status_code < 500, here.text
-            if (form := next((one for one in forms_of(here) if one.action == party.redirect_uri), None)):
+            if form := next((one for one in forms_of(here) if one.action == party.redirect_uri), None):
                 values = {name: value for name, (value,) in form.fields.items()}
                 return Callback(values, sent, tuple(shown), "POST")
             if here.status_code != 200:
@@ -135,9 +135,7 @@ class Suite:
         return dict(answer.get_json())
 
 
-def _from_query(
-    party: RelyingParty, location: str, sent: Mapping[str, Any], *, shown: list[str]
-) -> Callback:
+def _from_query(party: RelyingParty, location: str, sent: Mapping[str, Any], *, shown: list[str]) -> Callback:
     """Read what came back; the query that was registered must still be there (CheckMatchingCallback…)."""
     parts, registered = urlsplit(location), urlsplit(party.redirect_uri)
     assert parts.fragment == ""

@@ -1,6 +1,7 @@
 """oidcc-basic-certification-test-plan: response type code, client_secret_basic, static clients."""
 
 import json
+from typing import Any
 
 from idp.demo import HANAKO
 from idp.oauth.tokens import ACR_PASSWORD
@@ -22,7 +23,7 @@ PROFILE, EMAIL = frozenset({"name", "name#ja-Kana-JP"}), frozenset({"email", "em
 ADDRESS, PHONE = frozenset({"address"}), frozenset({"phone_number", "phone_number_verified"})
 
 
-def authorized(suite: Suite, party: RelyingParty, **deviation: object) -> tuple[Callback, Tokens]:
+def authorized(suite: Suite, party: RelyingParty, **deviation: Any) -> tuple[Callback, Tokens]:
     """Run the code flow with everything checked, and call userinfo as every module does."""
     callback = came_back(suite, suite.visit(party, **deviation))
     answer = suite.redeem(party, callback)
@@ -127,7 +128,7 @@ def test_oidcc_prompt_none_not_logged_in(suite: Suite, client: RelyingParty) -> 
     assert answer.shown == ()
 
 
-def silent_again(suite: Suite, client: RelyingParty, first: Tokens, **deviation: object) -> None:
+def silent_again(suite: Suite, client: RelyingParty, first: Tokens, **deviation: Any) -> None:
     """Expect a second authorization at once, about the same sign-in."""
     with wait(2):
         callback, second = authorized(suite, client, **deviation)
