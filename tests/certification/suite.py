@@ -47,6 +47,8 @@ class Suite:
     world: World
     response_mode: str = "query"
     browser: Visitor = field(init=False)
+    pages: list[str] = field(default_factory=list)
+    """Every page at which the browser has been on its ways."""
 
     def __post_init__(self) -> None:
         self.browser = self.world.browser()
@@ -66,11 +68,12 @@ class Suite:
         return self.follow(party, self.request(party, **deviation), method=method, said=said)
 
     def follow(
-        self, party: RelyingParty, sent: Mapping[str, Any], *, method: str = "GET", said: str = "allow"
-    ) -> Callback | Shown:
-        """Go on until the browser comes back or stays at a page; errors are pages."""
-        shown: list[str] = []
-        encoded = urlencode(pairs(sent))
+        self, party: RelyingParty, query: Mapping[str, Any], *, method: str = "GET", said: str = "allow",
+        asked: Mapping[str, Any] | None = None,
+    ) -> Callback | Shown:  # fmt: skip
+        """Go on until the browser comes back or stays at a page; ``asked`` is what was pushed before."""
+        shown, sent = list[str](), query if asked is None else asked
+        encoded = urlencode(pairs(query))
         if method == "POST":
             here = self.browser.client.post(
                 "/oauth/authorize", base_url=self.world.settings.issuer, data=encoded, content_type=FORM
@@ -101,7 +104,9 @@ class Suite:
             shown.append(SIGN_IN)
         elif parts.path.startswith("/oauth/consent/"):
             shown.append(CONSENT)
-        return self.browser.get(self._here)
+        page = self.browser.get(self._here)
+        self.pages.append(page.text)
+        return page
 
     def _answer(self, page: TestResponse, *, said: str) -> TestResponse:
         """Fill in the form of a page by the names that browser automation uses."""

@@ -5,19 +5,14 @@ from typing import Any
 
 import pytest
 
-from idp.oauth.discovery import metadata
-from idp.settings import Settings
 from tests.certification.suite import Suite
 from tests.oauth.proofs import PRIVATE
 from tests.world import World
 
-ISSUER = "https://id.example"
-
 
 @pytest.fixture
-def document() -> dict[str, Any]:
-    """Return the document as it is behind https."""
-    return metadata(Settings(issuer=ISSUER))
+def document(suite: Suite) -> dict[str, Any]:
+    return suite.metadata()
 
 
 def test_the_document_is_read_as_json(world: World) -> None:
@@ -27,7 +22,6 @@ def test_the_document_is_read_as_json(world: World) -> None:
 
 
 def test_oidcc_discovery_endpoint_verification(document: dict[str, Any]) -> None:
-    assert document["issuer"] == ISSUER
     assert "code" in document["response_types_supported"]
     assert set(document["subject_types_supported"]) <= {"public", "pairwise"}
     assert "RS256" in document["id_token_signing_alg_values_supported"]
@@ -47,7 +41,7 @@ def test_oidcc_discovery_endpoint_verification(document: dict[str, Any]) -> None
         assert document[name]
     for name, value in document.items():
         if name.endswith(("_endpoint", "_uri")):
-            assert value.startswith(f"{ISSUER}/"), name
+            assert value.startswith(f"{document['issuer']}/"), name  # https, where that is
 
 
 def test_the_keys_are_public_and_of_different_names(suite: Suite) -> None:

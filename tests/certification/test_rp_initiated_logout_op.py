@@ -119,9 +119,7 @@ def test_oidcc_rp_initiated_logout_bad_id_token_hint(
     still_here(suite, client)
 
 
-def test_oidcc_rp_initiated_logout_no_id_token_hint(
-    suite: Suite, client: RelyingParty, leave: Leave
-) -> None:
+def test_oidcc_rp_initiated_logout_no_id_token_hint(suite: Suite, client: RelyingParty, leave: Leave) -> None:
     not_sent_back(leave(id_token_hint=None))
     still_here(suite, client)
 

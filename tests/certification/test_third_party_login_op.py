@@ -15,8 +15,6 @@ def test_oidcc_3rd_party_init_login(registrar: Registrar) -> None:
 
 
 def test_oidcc_3rd_party_init_login_nohttps(registrar: Registrar) -> None:
-    answer = registrar.attempt(
-        redirect_uris=[CALLBACK], initiate_login_uri=INITIATE.replace("https", "http")
-    )
+    answer = registrar.attempt(redirect_uris=[CALLBACK], initiate_login_uri=INITIATE.replace("https", "http"))
     assert (answer.status_code, answer.mimetype) == (400, "application/json")
     assert answer.get_json()["error"] == "invalid_client_metadata"

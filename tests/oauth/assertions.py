@@ -44,7 +44,7 @@ def client_assertion(
 def signed(key: dict[str, Any], claims: dict[str, Any], *, header: dict[str, Any] | None = None) -> str:
     """Return a JWT signed with a private JWK; ``header`` adds to alg and kid, or replaces them."""
     alg = key.get("alg", "ES256")
-    full = {"alg": alg, "kid": key.get("kid"), **(header or {})}
+    full = {"alg": alg, **({"kid": key["kid"]} if "kid" in key else {}), **(header or {})}
     return jwt.encode(full, claims, JWKRegistry.import_key(key), registry=_AnyHeader())
 
 
