@@ -171,8 +171,9 @@ def check_request(
     def refuse(error: str, description: str) -> RedirectError:
         return RedirectError(error, description, to)
 
-    if any(len(value) > LONGEST_TEXT for value in parameters.values()):
-        raise refuse("invalid_request", "a parameter is longer than 4096 characters")
+    if too_long := [name for name, value in parameters.items() if len(value) > LONGEST_TEXT]:
+        error = "invalid_scope" if too_long == ["scope"] else "invalid_request"
+        raise refuse(error, "a parameter is longer than 4096 characters")
     if "registration" in parameters:
         raise refuse("registration_not_supported", "registration is not supported")
     _check_response(parameters, refuse)

@@ -173,7 +173,7 @@ def _check_https(name: str, uri: str, *, loopback: bool) -> None:
 
 
 def _check_host(name: str, parts: SplitResult) -> None:
-    if not parts.hostname or "@" in parts.netloc or "\\" in parts.geturl():
+    if not parts.hostname or any(mark in parts.netloc for mark in "@*%") or "\\" in parts.geturl():
         raise ClientMetadataRefused(name, "must be a plain absolute URI without user information")
 
 

@@ -103,7 +103,8 @@ def test_nothing_that_is_stolen_opens_anything(stage: Stage, parties: dict[str, 
     assert len(taken) > 500
     digests = [word for word in taken if re.fullmatch(r"(?:oc[a-z]_)?[0-9a-f]{64}", word)]
     assert len(digests) > 100
-    likely = [*digests[::13][:70], *[word for word in taken if word not in set(digests)][:40]]
+    others = sorted(set(taken) - set(digests))
+    likely = [*digests[:: len(digests) // 70], *others[:: len(others) // 40]]
     with stage.unchanged():
         opened = [word for word in likely for way in ways_in(word, parties) if not is_refused(stage, way)]
     assert opened == []
