@@ -59,6 +59,27 @@ def test_a_registered_client_signs_people_in_and_is_nobodys_favourite(registrar:
     party.redeem("occ_wrong").expect_error("invalid_client")
 
 
+def test_people_are_asked_about_a_client_that_registered_itself(world: World, registrar: Registrar) -> None:
+    party, browser = registrar.party(registrar.register()), world.browser(HANAKO)
+    party.authorize(browser, prompt="none").expect_error("consent_required")
+    asked = party.authorize(browser)
+    assert asked.response.status_code == 303
+    assert "アプリ" in browser.get(asked.location).text
+    party.world.write(lambda session: setattr(session.get_one(Client, party.client_id), "first_party", True))
+    party.authorize(browser, prompt="none").expect_code()
+
+
+def test_the_address_of_management_lies_below_the_issuer(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"issuer": "http://localhost:8000/club"})
+    world.restart()
+    registrar = Registrar(world)
+    answer = registrar.send({"redirect_uris": [CALLBACK]}, path="/oauth/register")
+    assert answer.status_code == 201, answer.text
+    body = answer.get_json()
+    assert body["registration_client_uri"] == f"http://localhost:8000/club{REGISTER}/{body['client_id']}"
+    assert registrar.manage(body, "GET").status_code == 200
+
+
 def test_each_kind_of_client_gets_the_credentials_that_it_needs(registrar: Registrar) -> None:
     assert "client_secret" in registrar.register(token_endpoint_auth_method="client_secret_post")
     public = registrar.register(token_endpoint_auth_method="none")
