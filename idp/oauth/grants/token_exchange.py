@@ -177,7 +177,8 @@ class TokenExchangeGrant(Grant):
     def _actor_claim(self, token: str) -> ActorClaim | None:
         """Return what the actor token says, if it is a live access token of ours.
 
-        One that is bound to a key is worth nothing without a proof of that key (RFC 9449 §7).
+        One that is bound to a key is worth nothing without a proof of that key (RFC 9449 §7). A token that a
+        client has for itself stands in no family and is nobody's: no staff member answers for it.
         """
         try:
             claims = read_access_token(self.server.mint, token)
