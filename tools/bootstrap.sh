@@ -200,7 +200,8 @@ prepare_foreign() {
   local missing=()
   command -v node >/dev/null || missing+=(nodejs)
   command -v npm >/dev/null || missing+=(npm)
-  [ -x /usr/sbin/apache2 ] || missing+=(apache2)
+  # The package apache2 would also start a web server on port 80.
+  [ -x /usr/sbin/apache2 ] || missing+=(apache2-bin)
   [ -f "$apache_module" ] || missing+=(libapache2-mod-auth-openidc)
   [ "${#missing[@]}" = 0 ] || install_debian_packages "The tests sign in with clients that others wrote" "${missing[@]}"
   local stamp=$node_folder/node_modules/.complete lock=$node_folder/package-lock.json

@@ -24,7 +24,8 @@ Listen 127.0.0.1:{port}
 PidFile {folder}/apache.pid
 ErrorLog /dev/stderr
 LogLevel warn auth_openidc:info
-TypesConfig /etc/mime.types
+TypesConfig /dev/null
+AddType text/html .html
 DocumentRoot {folder}/pages
 Mutex sem
 DefaultRuntimeDir {folder}

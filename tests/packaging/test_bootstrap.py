@@ -32,10 +32,10 @@ class Machine:
         command.write_text(script, encoding="utf-8")
         command.chmod(0o755)
 
-    def bootstrap(self, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run what `make demo` runs first."""
+    def bootstrap(self, wanted: str = "runtime", **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run what `make demo` runs first, or another step of it."""
         return subprocess.run(
-            [self.commands / "bash", "tools/bootstrap.sh", "runtime"],
+            [self.commands / "bash", "tools/bootstrap.sh", wanted],
             cwd=self.clone,
             env={
                 "PATH": str(self.commands),
@@ -92,6 +92,17 @@ def test_an_ordinary_user_is_told_the_command_for_the_missing_venv_module(machin
     machine.add_command("apt-get", "#!/bin/sh\nexit 99\n")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     expect_sentence(machine.bootstrap(), f"sudo apt-get install -y python{version}-venv", "administrator")
+
+
+def test_an_ordinary_user_is_told_the_command_for_the_clients_of_others(machine: Machine) -> None:
+    machine.add_command("id", ORDINARY_USER)
+    machine.add_command("apt-get", "#!/bin/sh\nexit 99\n")
+    expect_sentence(
+        machine.bootstrap("foreign"),
+        "sign in with clients",
+        "sudo apt-get install -y nodejs npm",
+        "administrator",
+    )
 
 
 def test_an_environment_is_taken_as_finished_until_its_lock_changes_and_not_when_that_fails(
