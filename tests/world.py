@@ -49,6 +49,7 @@ from idp.unit_of_work import unit_of_work
 from tests.accounts.visitor import Visitor
 from tests.clients_of_the_world import register_more_clients
 from tests.databases import Databases
+from tests.error_words import watch_error_words
 
 MANAGER, APPROVER = MIRAI.members
 LOGIN_ONLY = MemberPart("ogawa@mirai-denko.example", "小川 進", "オガワ ススム", MemberRole.PROXY_LOGIN)
@@ -90,7 +91,7 @@ def make_template(databases: Databases, kind: str, folder: Path) -> Template:
     database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
     template = Template(
         databases, settings.database_url, new_client_key(), "ock_secret-of-mypage", new_client_key(),
-        create_app(settings, database),
+        watch_error_words(create_app(settings, database)),
     )  # fmt: skip
     runner.upgrade(database.engine)
     with unit_of_work(database) as session:
@@ -168,7 +169,7 @@ class World:
 
     def restart(self) -> None:
         """Begin again with a new application, which knows nothing of what the last one has read."""
-        self._own_app = create_app(self.settings, self.database)
+        self._own_app = watch_error_words(create_app(self.settings, self.database))
 
     @classmethod
     def copied(cls, template: Template, folder: Path) -> "World":

@@ -46,6 +46,8 @@ class Suite:
 
     world: World
     response_mode: str = "query"
+    email: str = HANAKO.email
+    password: str = PASSWORD
     browser: Visitor = field(init=False)
     pages: list[str] = field(default_factory=list)
     """Every page at which the browser has been on its ways."""
@@ -111,7 +113,7 @@ class Suite:
     def _answer(self, page: TestResponse, *, said: str) -> TestResponse:
         """Fill in the form of a page by the names that browser automation uses."""
         if self._here.startswith("/sign-in"):
-            return self.browser.submit(self._here, page=page, email=HANAKO.email, password=PASSWORD)
+            return self.browser.submit(self._here, page=page, email=self.email, password=self.password)
         assert self._here.startswith("/oauth/consent/"), self._here
         return self.browser.submit(self._here, page=page, answer=said)
 
