@@ -74,8 +74,9 @@ def test_fapi2_happy_flow(suite: Suite, bank: Pushing, second: Pushing) -> None:
         assert call(suite, bank.party, token, Accept=accept).status_code == 200
 
 
-def test_fapi2_user_rejects_authentication(suite: Suite, bank: Pushing) -> None:
-    came_back_with_error(suite, bank.visit(said="deny"), "access_denied")
+def test_fapi2_user_rejects_authentication(suite: Suite, bank: Pushing, second: Pushing) -> None:
+    for pushing in (bank, second):
+        came_back_with_error(suite, pushing.visit(said="deny", state="s" * 128), "access_denied")
 
 
 def test_fapi2_ensure_authorization_request_without_state_success(bank: Pushing) -> None:
@@ -153,9 +154,11 @@ def test_fapi2_ensure_response_type_code_idtoken_and_token_fail(bank: Pushing, r
 
 
 def test_fapi2_ensure_client_id_in_token_endpoint(bank: Pushing, second: Pushing) -> None:
-    callback = bank.callback()
-    refused = bank.redeem(callback, client_id=second.party.client_id)
-    check_token_error(refused, "invalid_client", "invalid_request")
+    callback, name = bank.callback(), second.party.client_id
+    asserted = bank.party.asserted(iss=name, sub=name)  # for the second client, by the first one's key
+    check_token_error(bank.redeem(callback, client_id=name, **asserted), "invalid_client", "invalid_grant")
+    check_token_error(bank.redeem(callback, client_id=name), "invalid_client", "invalid_grant")
+    bank.redeem(callback).tokens()
 
 
 def test_fapi2_ensure_holder_of_key_required(bank: Pushing) -> None:
