@@ -9,6 +9,7 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_babel import Babel, get_locale
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import StrictUndefined
+from werkzeug.exceptions import SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from idp import accounts, delegation, health, oauth, unit_of_work
@@ -178,6 +179,8 @@ FROM_ANYWHERE = frozenset({"oauth_pages.authorize", "oauth_pages.end_session"})
 def _check_origin() -> BaseResponse | None:
     """Refuse a form that another site sent, even with a form token; machines' endpoints take no forms."""
     is_for_others = request.blueprint in MACHINES or request.endpoint in FROM_ANYWHERE
+    if isinstance(request.routing_exception, SecurityError):
+        raise request.routing_exception  # a Host that is not ours: no page of ours can be built for it
     if request.method in unit_of_work.SAFE_METHODS or request.path.startswith(API) or is_for_others:
         return None
     g.is_foreign_form = is_from_elsewhere()

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from idp.demo import HANAKO
+from idp.oauth.registration.service import issue_initial_token
 from tests.accounts.visitor import Visitor
 from tests.attacks.fuzz_shots import Shot, address, document, form
 from tests.oauth.relying_party import (
@@ -30,7 +31,7 @@ REGISTRATION: dict[str, Any] = {
                                                                         "x": "A", "y": "B"}]},
     "jwks_uri": "https://app.example/jwks", "contacts": ["a@app.example"],
     "logo_uri": "https://app.example/logo.png",
-    "subject_type": "public", "sector_identifier_uri": "https://app.example/sector", "default_max_age": 60,
+    "subject_type": "public", "default_max_age": 60,
     "id_token_signed_response_alg": "RS256", "userinfo_signed_response_alg": "RS256",
     "require_auth_time": True,
     "backchannel_logout_uri": "https://app.example/out", "initiate_login_uri": "https://app.example/in",
@@ -73,6 +74,9 @@ class Seeds:
         self.codes = {name: self.parties[name].code_for(self.browser_of(name)) for name in self.tokens}
         self.cookies = [self._cookie(browser) for browser in (self.owner, self.staff)]
         self.grant_id = str(self.world.grant().id)
+        self.initial = self.world.write(
+            lambda session: issue_initial_token(session, "a fuzzer", days=1, uses=None)
+        )[1]
 
     def browser_of(self, client_id: str) -> Visitor:
         """Return the browser of somebody who may use a client."""
@@ -111,6 +115,9 @@ class Seeds:
                               {"request_uri": "urn:ietf:params:oauth:request_uri:x"}))  # fmt: skip
         headers = {"Cookie": random.choice(self.cookies)} if random.random() < 0.6 else {}
         asked = {**party.request(), **more}
+        if random.random() < 0.2:
+            pushed = party.post("/oauth/par", party.request()).get_json().get("request_uri")
+            asked = {"client_id": party.client_id, "request_uri": pushed}
         if random.random() < 0.4:
             return form("/oauth/authorize", asked, headers)
         return address("/oauth/authorize", asked, headers)
@@ -184,13 +191,13 @@ class Seeds:
         return self._as_client("/oauth/par", party, party.request())
 
     def registration(self, random: Random) -> Shot:
-        """Return a registration, or a look at one; the initial access token is nobody's."""
+        """Return a registration, or a look at one."""
         names = random.sample(list(REGISTRATION), random.randrange(2, len(REGISTRATION)))
         content = {
             "redirect_uris": REGISTRATION["redirect_uris"],
             **{name: REGISTRATION[name] for name in names},
         }
-        headers = {"Authorization": f"Bearer {random.choice(('oci_' + 'x' * 43, self._any_token(random)))}"}
+        headers = {"Authorization": f"Bearer {random.choice((self.initial, self.initial, 'x'))}"}
         if random.random() < 0.7:
             return document("POST", "/oauth/register", content, headers)
         path = f"/oauth/register/{random.choice(('mypage', 'spa', 'nobody', 'x' * 300))}"

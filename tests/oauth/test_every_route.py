@@ -127,6 +127,20 @@ def test_a_request_for_another_host_is_not_answered_with_our_pages(world: World)
     assert "evil.example" not in answer.text
 
 
+@pytest.mark.parametrize("host", ["evil.example", "[::1", "localhost:99999", "\xff", ""])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "x"}], ids=str
+)
+def test_a_form_for_another_host_is_refused_without_a_page(
+    world: World, host: str, headers: dict[str, str]
+) -> None:
+    for path in ("/sign-in", "/oauth/authorize", "/oauth/token", "/api/me/profile", "/nowhere"):
+        answer = world.browser().client.post(
+            path, base_url=world.settings.issuer, headers={**headers, "Host": host}
+        )
+        assert 400 <= answer.status_code < 500, path
+
+
 def test_over_https_cookies_are_bound_to_the_host_and_never_sent_in_clear(world: World) -> None:
     from idp.app import create_app
     from idp.settings import Settings
