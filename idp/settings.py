@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     trusted_proxies: str = ""
     """Networks of the proxies whose X-Forwarded-For is believed, such as `10.0.0.0/8, 127.0.0.1`; `unix` for
     one that comes by a Unix socket. Empty: the address of whoever connects counts."""
+    outgoing_authorities: str = ""
+    """PEM file of the certificate authorities that outgoing calls (jwks_uri, sector_identifier_uri,
+    back-channel logout) believe, in place of those that browsers know."""
 
     INSECURE_public_development: bool = Field(default=False, alias="IDP_INSECURE_PUBLIC_DEVELOPMENT")
     """Allow development although other machines reach the issuer: whoever reads the published secrets can
@@ -195,6 +198,8 @@ class Settings(BaseSettings):
         for name in ("service_documentation", "policy_uri", "terms_uri"):
             if getattr(self, name) and not getattr(self, name).startswith(("https://", "http://")):
                 raise ValueError(f"{PREFIX}{name.upper()} must be an address like https://www.example.jp/api")
+        if self.outgoing_authorities and not Path(self.outgoing_authorities).is_file():
+            raise ValueError(f"IDP_OUTGOING_AUTHORITIES {self.outgoing_authorities} is no file")
         if not self.is_development:
             problems = [*self._list_insecure(), *self._list_missing()]
             if problems:

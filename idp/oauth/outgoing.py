@@ -139,7 +139,7 @@ class _Call:
     def __init__(self, settings: Settings, uri: str, *, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
         self.target = find_target(settings, uri, seconds=seconds)
-        self.uri = uri.partition("#")[0]
+        self.uri, self.trusted = uri.partition("#")[0], settings.outgoing_authorities
         self.watch = _Watch(self.deadline)
         # Not a Session: it reads the body of a redirect, of any size, and the environment's proxies.
         self.adapter = _PinnedAdapter(self.target, self.watch)
@@ -161,7 +161,9 @@ class _Call:
         named = {**headers, "Host": self.target.parts.netloc}
         try:
             request = requests.Request(method, self.uri, headers=named, data=form).prepare()
-            self.answer = self.adapter.send(request, stream=True, timeout=_READ_SECONDS, verify=True)
+            self.answer = self.adapter.send(
+                request, stream=True, timeout=_READ_SECONDS, verify=self.trusted or True
+            )
         except (requests.RequestException, OSError, ValueError) as error:
             raise CallFailed(f"not reached: {type(error).__name__}") from error
         return self.answer

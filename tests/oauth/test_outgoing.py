@@ -156,6 +156,20 @@ def test_tls_verifies_the_name_and_not_the_address(
     assert fetch_json(STRICT, "https://localhost/keys") == {"keys": []}
 
 
+def test_an_operator_may_name_other_authorities(
+    internet: Internet, secure_host: Host, certificate: Path, tmp_path: Path
+) -> None:
+    internet.names = {"localhost": [[PUBLIC]], "rp.example": [[PUBLIC]]}
+    internet.arrive_at = secure_host.port
+    own = STRICT.model_copy(update={"outgoing_authorities": str(certificate)})
+    assert fetch_json(own, "https://localhost/keys") == {"keys": []}
+    with pytest.raises(CallFailed, match="SSLError"):
+        fetch_json(own, "https://rp.example/keys")
+    for path in (tmp_path / "none.pem", tmp_path):
+        with pytest.raises(ValueError, match="IDP_OUTGOING_AUTHORITIES"):
+            Settings(outgoing_authorities=str(path))
+
+
 @pytest.mark.parametrize(
     "uri",
     ["http://rp.example/", "ftp://rp.example/", "file:///etc/passwd", "https://", "https://a@rp.example/",
