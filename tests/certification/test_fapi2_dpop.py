@@ -159,7 +159,7 @@ def test_fapi2_dpop_negative_tests_that_must_pass(suite: Suite, party: RelyingPa
         {"iat": None}, {"ath": None}, {"header": {"typ": "dpop+jwt+wrongyousee"}}, {"header": {"jwk": "own"}},
         {"htm": "PUT"}, {"htu": "/oauth/userinfoohnonotagain"}, {"ath": ath("other")}, {"key": OTHER_KEY},
     ],
-    ids=lambda deviation: str(deviation)[:32],
+    ids=lambda deviation: str(deviation)[:16],
 )  # fmt: skip
 def test_fapi2_dpop_negative_tests(
     suite: Suite, party: RelyingParty, token: str, deviation: dict[str, Any]
