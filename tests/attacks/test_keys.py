@@ -120,7 +120,7 @@ def forge(token: str, stolen: dict[str, dict[str, Any]], **claims: str) -> str:
 
 
 @case("KM-006")
-@pytest.mark.parametrize("alg", SERVER_SIGNING)
+@pytest.mark.parametrize("alg", ["RS256", "ES256"])
 def test_a_rotation_that_dies_at_any_step_leaves_one_signer(
     stage: Stage, mypage: RelyingParty, alg: str
 ) -> None:
@@ -141,7 +141,7 @@ def check_believed(stage: Stage, mypage: RelyingParty) -> None:
 
 
 @case("KM-006")
-@pytest.mark.parametrize("alg", SERVER_SIGNING)
+@pytest.mark.parametrize("alg", ["RS256", "ES256"])
 def test_rotations_at_the_same_moment_leave_one_signer(stage: Stage, mypage: RelyingParty, alg: str) -> None:
     commands = [operate(stage, "key", "rotate", alg) for _ in range(3)]
     for command in commands:
