@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from idp.oauth.dpop import ProofRefused, check_proof
-from idp.oauth.issuing import find_live_client, live_act_as, standing_of
+from idp.oauth.issuing import find_live_client, live_act_as, live_scope, standing_of
 from idp.oauth.models import TokenFamily
 from idp.oauth.tokens import AccessClaims, Mint, TokenUnreadable, read_access_token
 from idp.settings import Settings
@@ -108,8 +108,9 @@ def _identify_self(session: Session, mint: Mint, claims: AccessClaims) -> Bearer
         return None
     account_id = standing.family.account_id
     return BearerIdentity(
-        account_id, claims.client_id, claims.scope, claims.sid, sub=claims.sub, family_id=claims.family_id
-    )
+        account_id, claims.client_id, claims.scope & live_scope(standing.family), claims.sid,
+        sub=claims.sub, family_id=claims.family_id,
+    )  # fmt: skip
 
 
 def _identify_act_as(session: Session, mint: Mint, claims: AccessClaims) -> BearerIdentity | None:

@@ -62,7 +62,18 @@ def _read_member(member: object) -> dict[str, Any]:
         raise ClaimsMalformed("essential must be true or false (OIDC Core 5.5.1)")
     if not isinstance(member.get(Member.VALUES, []), list):
         raise ClaimsMalformed("values must be a list (OIDC Core 5.5.1)")
-    return {name: member[name] for name in Member if name in member}
+    kept: dict[str, Any] = {name: member[name] for name in Member if name in member}
+    # Values count for sub and acr alone, which are texts; whatever else is sent is not stored.
+    if Member.VALUE in kept:
+        kept[Member.VALUE] = _text_of(kept[Member.VALUE])
+    if Member.VALUES in kept:
+        kept[Member.VALUES] = [_text_of(value) for value in kept[Member.VALUES]]
+    return kept
+
+
+def _text_of(value: object) -> str:
+    """Return a value, or the empty text, which nothing is, for what is no text."""
+    return value if isinstance(value, str) else ""
 
 
 def requested(family: TokenFamily, place: Place) -> frozenset[str]:
@@ -99,4 +110,4 @@ def is_acr_within_reach(claims: Claims, acr: str) -> bool:
 
 def _values_of(member: Mapping[str, Any]) -> frozenset[str]:
     values = [*member.get(Member.VALUES, []), *([member[Member.VALUE]] if Member.VALUE in member else [])]
-    return frozenset(value if isinstance(value, str) else "" for value in values)
+    return frozenset(_text_of(value) for value in values)

@@ -25,6 +25,10 @@ from idp.oauth.models import ApplicationType, ClientProfile, SubjectType
 
 LONGEST_TEXT = 2048
 MOST_VALUES = 50
+_BLANK = " \u115f\u1160\u2800\u3164\uffa0"
+"""Characters that count as printable and show nothing: a name must not be made of them alone."""
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
+"""Name or address, and port. Other marks mean something in a Content-Security-Policy, or to a person."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 FOR_DYNAMIC_CLIENTS = (AUTHORIZATION_CODE, REFRESH_TOKEN, DEVICE_CODE)
 """Grant types that a client may give itself. ``client_credentials`` would open nothing to it."""
@@ -58,6 +62,9 @@ def check_metadata(metadata: ClientMetadata, *, dynamic: bool = False) -> None:
     _check_shown(metadata)
     _check_algorithms(metadata)
     sector_of(metadata)
+    if dynamic and metadata.subject_type == SubjectType.PAIRWISE and DEVICE_CODE in metadata.grant_types:
+        # A device never comes to a redirect URI, so nothing proves that the sector is this client's.
+        raise ClientMetadataRefused("subject_type", "must be public together with grant type device_code")
     if metadata.profile == ClientProfile.FAPI2:
         _check_fapi2(metadata)
 
@@ -69,9 +76,12 @@ def sector_of(metadata: ClientMetadata) -> str | None:
     """
     if metadata.sector_identifier_uri:
         return _split("sector_identifier_uri", metadata.sector_identifier_uri).hostname
-    hosts = {_split("redirect_uris", uri).hostname for uri in metadata.redirect_uris}
+    parts = [_split("redirect_uris", uri) for uri in metadata.redirect_uris]
+    hosts = {one.hostname for one in parts}
     if len(hosts) == 1 and None not in hosts:
-        return hosts.pop()
+        # Only https proves whose the host is: com.evil.app://victim.example/cb names it too, and everybody
+        # has a 127.0.0.1. Such a client is a sector of its own.
+        return hosts.pop() if all(one.scheme == "https" for one in parts) else None
     if metadata.subject_type == SubjectType.PAIRWISE:
         raise ClientMetadataRefused(
             "sector_identifier_uri", "pairwise subjects need it unless all redirect_uris have one host"
@@ -90,7 +100,11 @@ def _check_sizes(metadata: ClientMetadata) -> None:
         if len(texts) > MOST_VALUES:
             raise ClientMetadataRefused(one.name, f"must hold at most {MOST_VALUES} values")
         for text in texts:
-            if len(text) > LONGEST_TEXT or not (text or one.name == "scope") or not text.isprintable():
+            if (
+                len(text) > LONGEST_TEXT
+                or not (one.name == "scope" or text.strip(_BLANK))
+                or not text.isprintable()
+            ):
                 raise ClientMetadataRefused(
                     one.name, f"must be 1 to {LONGEST_TEXT} characters without control characters"
                 )
@@ -173,7 +187,7 @@ def _check_https(name: str, uri: str, *, loopback: bool) -> None:
 
 
 def _check_host(name: str, parts: SplitResult) -> None:
-    if not parts.hostname or any(mark in parts.netloc for mark in "@*%") or "\\" in parts.geturl():
+    if not _HOST.fullmatch(parts.netloc) or "\\" in parts.geturl():
         raise ClientMetadataRefused(name, "must be a plain absolute URI without user information")
 
 

@@ -12,7 +12,15 @@ from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.credentials import SecretKind
-from idp.oauth.issuing import act_claim, find_live_client, live_act_as, standing_of, token_type
+from idp.oauth.issuing import (
+    act_claim,
+    find_live_client,
+    live_act_as,
+    live_scope,
+    standing_of,
+    standing_to_issue,
+    token_type,
+)
 from idp.oauth.models import Client, ClientProfile, RefreshToken, TokenFamily
 from idp.oauth.server import NO_STORE, ClientNotAuthenticated, EndpointAnswer, ProtocolRequest, ProtocolServer
 from idp.oauth.subjects import subject_for
@@ -84,26 +92,37 @@ def _describe_refresh_token(
     if stored is None or stored.used_at is not None or clock.now() >= stored.expires_at:
         return None
     family = stored.family
-    if family.client_id != client.client_id or standing_of(session, family, settings=mint.settings) is None:
+    standing = standing_to_issue(session, family, settings=mint.settings)
+    if family.client_id != client.client_id or standing is None:
         return None
     return {
-        "active": True, "client_id": family.client_id, "scope": family.scope, "iss": mint.settings.issuer,
+        "active": True, "client_id": family.client_id, "scope": _words(live_scope(family)),
+        "iss": mint.settings.issuer,
         "sub": subject_for(mint.settings, family.client, family.account_id),
         "exp": clock.epoch(stored.expires_at), "iat": clock.epoch(stored.created_at),
     }  # fmt: skip
 
 
 def _describe_access_token(session: Session, mint: Mint, claims: AccessClaims) -> dict[str, Any] | None:
+    scope = claims.scope
     if claims.family_id is not None:
-        family = session.get(TokenFamily, claims.family_id)
-        if standing_of(session, family, settings=mint.settings) is None:
+        standing = standing_of(session, session.get(TokenFamily, claims.family_id), settings=mint.settings)
+        if standing is None:
             return None
-    elif not claims.has_act and find_live_client(session, claims) is None:
-        return None
-    body = {"active": True, "token_type": token_type(claims.jkt), **claims.raw}
+        scope &= live_scope(standing.family)
+    elif not claims.has_act:
+        client = find_live_client(session, claims)
+        if client is None:
+            return None
+        scope &= client.scopes
+    body = {"active": True, "token_type": token_type(claims.jkt), **claims.raw, "scope": _words(scope)}
     if not claims.has_act:
         return body
     act_as = live_act_as(session, claims.sid, settings=mint.settings) if claims.sid else None
     if act_as is None or act_as.audience != claims.audience:
         return None
     return {**body, **act_claim(act_as).as_claims()}
+
+
+def _words(scope: frozenset[str]) -> str:
+    return " ".join(sorted(scope))

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
+from idp.accounts.people import is_member_in_good_standing
 from idp.accounts.rules import AccountStatus
 from idp.accounts.sessions.service import is_alive
 from idp.credentials import SecretKind
@@ -20,7 +21,7 @@ from idp.delegation.rules import AudienceFacts, ClientFacts
 from idp.oauth.claims_parameter import requested_claims
 from idp.oauth.client_metadata import CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE
 from idp.oauth.clients import find_client
-from idp.oauth.models import Client, ClientStatus, RefreshToken, RevokedToken, TokenFamily
+from idp.oauth.models import Client, ClientStatus, RefreshToken, RevokedToken, SignInPage, TokenFamily
 from idp.oauth.resource_indicators import audience_of
 from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import AccessClaims, ActClaim, Mint, Subject, mint_access_token, mint_id_token
@@ -79,6 +80,21 @@ def standing_of(session: Session, family: TokenFamily | None, *, settings: Setti
     return Standing(family, act_as) if act_as else None
 
 
+def standing_to_issue(session: Session, family: TokenFamily | None, *, settings: Settings) -> Standing | None:
+    """Return the standing of a family that asks for new tokens, to whom its app must still be open.
+
+    Whoever has left the agency, or whose agency is suspended, could not sign in there now
+    (``journey.Visitor.fits_client``), so that nothing goes on that was begun before.
+    """
+    standing = standing_of(session, family, settings=settings)
+    if standing is None or standing.act_as is not None:
+        return standing
+    is_for_agencies = standing.family.client.sign_in_page == SignInPage.AGENCIES
+    if is_for_agencies and not is_member_in_good_standing(session, standing.family.account_id):
+        return None
+    return standing
+
+
 def _is_trusted_offline(family: TokenFamily) -> bool:
     """Tell whether the person may still mean what they allowed for the time when they are away.
 
@@ -87,6 +103,15 @@ def _is_trusted_offline(family: TokenFamily) -> bool:
     """
     changed_at = family.account.password_changed_at
     return changed_at is None or changed_at <= family.authenticated_at
+
+
+def live_scope(family: TokenFamily) -> frozenset[str]:
+    """Return what is left of the granted scopes: those that the client is still registered for.
+
+    What a proxy login may is its grant's to say, and asked of the grant.
+    """
+    granted = frozenset(family.scope.split())
+    return granted & family.client.scopes if family.act_as_session_id is None else granted
 
 
 def find_live_client(session: Session, claims: AccessClaims) -> Client | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idp import clock
+from idp.db import is_storable
 from idp.oauth.algorithms import REQUEST_OBJECT
 from idp.oauth.client_keys import ClientSignatureInvalid, decode_by_client
 from idp.oauth.models import Client, ClientProfile
@@ -126,10 +127,10 @@ def _as_text(name: str, value: object) -> str:
     if name == "claims" and isinstance(value, dict):
         return json.dumps(value)
     if name in {"resource", "audience"} and isinstance(value, list):
-        if all(isinstance(one, str) for one in value):
+        if all(isinstance(one, str) and is_storable(one) for one in value):
             return " ".join(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    elif isinstance(value, str) and "\0" not in value:
+    elif isinstance(value, str) and is_storable(value):
         return value
     raise RequestObjectRefused("a parameter in the request object has a value of the wrong type")

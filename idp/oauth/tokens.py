@@ -225,7 +225,7 @@ def _verify(mint: Mint, token: str, *, algorithms: Collection[str], typ: str) ->
         raise TokenUnreadable("longer than any token of ours")
     try:
         decoded = jwt.decode(token, mint.ring.verifying, registry=signatures(algorithms))
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise TokenUnreadable("signature") from error
     if decoded.header.get("typ") != typ or decoded.claims.get("iss") != mint.settings.issuer:
         raise TokenUnreadable("another kind of token")

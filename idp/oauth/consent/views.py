@@ -76,7 +76,8 @@ def _show(stored: AuthorizationRequest, *, status: int = 200) -> Response:
     asked, client = AskedFor.from_json(stored.parameters), stored.client
     g.form_action_extra = [origin_of(asked.redirect_uri)]
     page = render_template(
-        "oauth/consent.html", asking=asking_of(client, asked.scopes, asked.claim_names),
+        "oauth/consent.html",
+        asking=asking_of(client, asked.scopes, asked.claim_names, redirect_uri=asked.redirect_uri),
         is_own=client.first_party, may_be_anybody=service.may_be_anybody(client, asked.redirect_uri),
         account=current_account(), other_person=sign_in_for(SignInPage(client.sign_in_page), stored.id),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """What an app asks for, in words that a person reads before allowing it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -40,26 +41,31 @@ class Asking:
     cannot: tuple[str, ...]
 
 
-def asking_of(client: Client, scope: frozenset[str], claims: frozenset[str]) -> Asking:
-    """Return what is shown of an app that gets these scopes and these single claims."""
+def asking_of(
+    client: Client, scope: frozenset[str], claims: frozenset[str], *, redirect_uri: str | None = None
+) -> Asking:
+    """Return what is shown of an app that gets these scopes and these single claims.
+
+    ``redirect_uri`` is where this very answer goes; without one every place that the app registered is named.
+    """
     opened = scope | {one for one, names in CLAIMS_OF_SCOPE.items() if claims & set(names)}
     name = localized(client, "client_name") or client.client_id
     return Asking(
-        name, name[:1], _home_of(client),
+        name, name[:1], _home_of([redirect_uri] if redirect_uri is not None else client.redirect_uris),
         policy_uri=localized(client, "policy_uri"), tos_uri=localized(client, "tos_uri"),
         can=tuple(str(words) for one, words in WORDS.items() if one in opened),
         cannot=_cannot(client, opened),
     )  # fmt: skip
 
 
-def _home_of(client: Client) -> str:
-    """Return the host of the registered redirect URIs, which cannot be made up as ``client_uri`` can.
+def _home_of(uris: Sequence[str]) -> str:
+    """Return the hosts of redirect URIs, which cannot be made up as ``client_uri`` can.
 
-    RFC 7591 §5: what a client says of itself may be there to deceive.
+    RFC 7591 §5: what a client says of itself may be there to deceive. Anybody can register an address of
+    somebody else's beside their own, so no one of several speaks for the others.
     """
-    hosts = [urlsplit(uri).netloc for uri in client.redirect_uris if uri.startswith("https://")]
-    claimed = urlsplit(client.client_uri or "").netloc
-    return claimed if claimed in hosts else (hosts or [""])[0]
+    hosts = [urlsplit(uri).netloc for uri in uris if uri.startswith("https://")]
+    return " / ".join(dict.fromkeys(hosts))
 
 
 def _cannot(client: Client, opened: frozenset[str]) -> tuple[str, ...]:

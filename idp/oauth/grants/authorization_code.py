@@ -12,7 +12,7 @@ from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
-from idp.oauth.issuing import issue, revoke_family, standing_of
+from idp.oauth.issuing import issue, live_scope, revoke_family, standing_to_issue
 from idp.oauth.models import AuthorizationCode, Client
 from idp.oauth.parameters import Parameters
 from idp.oauth.resource_indicators import audience_of
@@ -57,7 +57,7 @@ class AuthorizationCodeGrant(Grant):
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Use the code up and issue; of parallel requests exactly one gets here with a row."""
         session, now = self.server.session, clock.now()
-        standing = standing_of(session, self.code.family, settings=self.server.mint.settings)
+        standing = standing_to_issue(session, self.code.family, settings=self.server.mint.settings)
         if standing is None:
             raise _refused()
         used = session.execute(
@@ -68,7 +68,7 @@ class AuthorizationCodeGrant(Grant):
         ).first()
         if used is None:
             self._revoke_replayed(self.code)
-        scope = frozenset(standing.family.scope.split())
+        scope = live_scope(standing.family)
         body = issue(
             session, self.server.mint, standing, scope=scope, nonce=self.code.nonce, jkt=self.jkt,
             audience=self.audience,

@@ -14,7 +14,7 @@ from idp import clock
 from idp.oauth.client_metadata import DEVICE_CODE
 from idp.oauth.device.models import DeviceAnswer, DeviceRequest
 from idp.oauth.device.service import lock_by_device_code, note_poll, use_up
-from idp.oauth.issuing import issue, standing_of
+from idp.oauth.issuing import issue, live_scope, standing_to_issue
 from idp.oauth.models import Client
 from idp.oauth.parameters import Parameters
 from idp.oauth.resource_indicators import audience_of
@@ -74,10 +74,10 @@ class DeviceCodeGrant(Grant):
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Use the code up and issue from the records as they are now."""
         session = self.server.session
-        standing = standing_of(session, self.device.family, settings=self.server.mint.settings)
+        standing = standing_to_issue(session, self.device.family, settings=self.server.mint.settings)
         if standing is None or not use_up(session, self.device, now=clock.now()):
             raise _refused()
-        scope = frozenset(standing.family.scope.split())
+        scope = live_scope(standing.family)
         body = issue(
             session, self.server.mint, standing, scope=scope, nonce=None, jkt=self.jkt, audience=self.audience
         )

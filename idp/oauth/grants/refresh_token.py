@@ -12,7 +12,7 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.mail import messages
-from idp.oauth.issuing import issue, refresh_token_end, revoke_family, standing_of
+from idp.oauth.issuing import issue, live_scope, refresh_token_end, revoke_family, standing_to_issue
 from idp.oauth.models import Client, ClientProfile, RefreshToken
 from idp.oauth.parameters import Parameters
 from idp.oauth.resource_indicators import audience_of
@@ -45,7 +45,7 @@ class RefreshTokenGrant(Grant):
             self._revoke_reused(token)
         if clock.now() >= token.expires_at or token.jkt not in {None, self.jkt}:  # RFC 9449 §5
             raise _refused()
-        granted = frozenset(token.family.scope.split())
+        granted = live_scope(token.family)
         asked = frozenset(parameters["scope"].split(" ")) - {""} if "scope" in parameters else granted
         if not asked or not asked <= granted:
             raise InvalidScopeError("scope is wider than what was granted (RFC 6749 6)")
@@ -56,7 +56,7 @@ class RefreshTokenGrant(Grant):
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Use the token, up or once more, and issue from the records as they are now."""
         session, settings, family = self.server.session, self.server.mint.settings, self.token.family
-        standing, now = standing_of(session, family, settings=settings), clock.now()
+        standing, now = standing_to_issue(session, family, settings=settings), clock.now()
         if standing is None:
             raise _refused()
         rotates = family.client.profile != ClientProfile.FAPI2

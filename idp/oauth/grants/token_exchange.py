@@ -23,7 +23,14 @@ from idp.delegation import proxy_logins, tickets
 from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
 from idp.delegation.rules import ExchangeRefusal, SessionKind
 from idp.oauth.clients import find_client
-from idp.oauth.issuing import act_claim, audience_facts, client_facts, standing_of, token_type
+from idp.oauth.issuing import (
+    act_claim,
+    audience_facts,
+    client_facts,
+    live_scope,
+    standing_of,
+    token_type,
+)
 from idp.oauth.models import Client, TokenFamily
 from idp.oauth.parameters import Parameters
 from idp.oauth.resource_indicators import InvalidTargetError
@@ -177,14 +184,15 @@ class TokenExchangeGrant(Grant):
     def _actor_claim(self, token: str) -> ActorClaim | None:
         """Return what the actor token says, if it is a live access token of ours.
 
-        One that is bound to a key is worth nothing without a proof of that key (RFC 9449 §7). A token that a
-        client has for itself stands in no family and is nobody's: no staff member answers for it.
+        One that is bound to a key is worth nothing without a proof of that key (RFC 9449 §7), and one for
+        another API is not for this server (RFC 9068 §4): whoever serves that API holds it too. A token that
+        a client has for itself stands in no family and is nobody's: no staff member answers for it.
         """
         try:
             claims = read_access_token(self.server.mint, token)
         except TokenUnreadable:
             return None
-        if claims.jkt not in {None, self.jkt}:
+        if claims.jkt not in {None, self.jkt} or claims.audience != self.server.mint.settings.issuer:
             return None
         session = self.server.session
         family = session.get(TokenFamily, claims.family_id) if claims.family_id else None
@@ -196,7 +204,7 @@ class TokenExchangeGrant(Grant):
             family.account_id,
             family.session_id,
             claims.client_id,
-            token_may_act=ACT_AS in claims.scope and not claims.has_act,
+            token_may_act=ACT_AS in claims.scope & live_scope(family) and not claims.has_act,
         )
 
 

@@ -18,6 +18,8 @@ from idp.oauth.models import Client
 SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 """What a client that registers itself may ask people for."""
 LARGEST_DOCUMENT = 64 * 1024
+DEEPEST = 20
+"""Levels of objects and lists in a document; metadata has four."""
 _OWN = frozenset({
     "sign_in_page", "act_as_supported", "act_as_permissions", "act_as_audiences", "profile", "first_party",
     "require_pkce", "resources", "allowed_resources", "secret", "client_id", "localized",
@@ -59,14 +61,23 @@ def read_document(raw: bytes) -> dict[str, Any]:
     """
     try:
         document = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
-        json.dumps(document, ensure_ascii=False).encode("utf-8")  # half characters, as in "\\ud800"
+        # Half characters, as in "\\ud800", and numbers that are infinite, as 1e999 is, are in no database.
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise DocumentUnreadable("must be one JSON object in UTF-8, no name twice") from error
     if not isinstance(document, dict):
         raise DocumentUnreadable("must be one JSON object")
+    if not _is_shallow(document, DEEPEST):
+        raise DocumentUnreadable("must not be nested deeper than any metadata is")
     if "\\u0000" in json.dumps(document):
         raise DocumentUnreadable("must not contain NUL")
     return document
+
+
+def _is_shallow(value: object, levels: int) -> bool:
+    """Tell whether a value ends within so many levels: whoever stores it goes through each of them again."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return members is None or (levels > 0 and all(_is_shallow(one, levels - 1) for one in members))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
