@@ -1,5 +1,7 @@
 """RFC 9068: what an access token says, how it is signed, and where it counts."""
 
+import base64
+
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -77,3 +79,9 @@ def test_the_id_token_has_one_audience_and_no_authorized_party(tokens: Tokens) -
     """OIDC Core §2: ``azp`` is for several audiences."""
     assert tokens.claims["aud"] == "mypage"
     assert "azp" not in tokens.claims
+
+
+def test_a_token_whose_header_is_nested_too_deep_to_be_read_is_no_token(world: World) -> None:
+    deep = base64.urlsafe_b64encode(b"[" * 3000).rstrip(b"=").decode()
+    answer = world.api("GET", "/oauth/userinfo", f"{deep}.e30.AAAA")
+    assert (answer.status_code, "invalid_token" in answer.headers["WWW-Authenticate"]) == (401, True)
