@@ -193,6 +193,8 @@ def _advance(
     if step in REFUSALS or browser.sign_in is None:
         return _refuse(mint, asked, step if step in REFUSALS else Step.REFUSE_LOGIN_REQUIRED)
     if step is Step.ISSUE:
+        if not consent.hold_consent(session, client, browser.sign_in.account_id, asked):
+            return _refuse(mint, asked, Step.REFUSE_ACCESS_DENIED)
         return _issue_code(session, mint, client, asked, sign_in=browser.sign_in)
     enter = start_proxy_login if step is Step.START_PROXY_LOGIN else continue_proxy_login
     try:

@@ -4,10 +4,12 @@ import json
 from collections import Counter
 from urllib.parse import urlencode
 
+from sqlalchemy import func, select
+
 from idp.audit.events import Event
 from idp.demo import HANAKO
 from idp.oauth.consent.models import ClientConsent
-from idp.oauth.models import AuthorizationCode
+from idp.oauth.models import AuthorizationCode, TokenFamily
 from tests.accounts.visitor import forms_of
 from tests.oauth.relying_party import RelyingParty
 from tests.oauth.third_parties import third_party
@@ -49,3 +51,18 @@ def said(world: World) -> Counter[str]:
     """Count what people said to apps."""
     kinds = {Event.CONSENT_GIVEN, Event.CONSENT_REFUSED}
     return Counter(event.event for event in world.events() if event.event in kinds)
+
+
+def test_nothing_of_an_app_outlives_the_consent_that_is_taken_back_beside_it(
+    arena: Arena, world: World, rounds: range
+) -> None:
+    garden, browser = third_party(world), world.browser(HANAKO)
+    query, path = urlencode(garden.request(scope="openid")), "/account/apps/disconnect?client_id=garden"
+    living = select(func.count()).where(TokenFamily.client_id == "garden", TokenFamily.revoked_at.is_(None))
+    for _round in rounds:
+        garden.code_for(browser, scope="openid")
+        fields = dict(forms_of(browser.get(path))[0].fields)
+        asking = [in_browser(browser, f"/oauth/authorize?{query}")] * 6
+        answers = arena.at_once([*asking, in_browser(browser, path, fields), *asking])
+        assert {answer.status for answer in answers} == {303}
+        assert world.read(lambda session: session.scalar(living)) == 0

@@ -201,3 +201,15 @@ def test_no_logout_call_reaches_an_internal_address(
     with time_machine.travel(clock.now() + timedelta(minutes=5)):
         assert deliver(world) == []
     assert len(network.calls) == 1
+
+
+def test_an_app_that_was_taken_back_is_told_whose_session_is_over(
+    world: World, mypage: RelyingParty, network: responses.RequestsMock
+) -> None:
+    network.post(MYPAGE, status=204)
+    hanako = world.browser(HANAKO)
+    tokens = mypage.sign_in(browser=hanako)
+    assert hanako.submit("/account/apps/disconnect?client_id=mypage").status_code == 303
+    assert deliver(world) == []
+    claims = verified(world, tokens_sent(network)[MYPAGE])
+    assert (claims["sid"], claims["sub"]) == (tokens.claims["sid"], tokens.claims["sub"])

@@ -246,6 +246,18 @@ def test_taking_it_back_ends_everything_of_that_app_at_once(
     assert consents(world) == [("openid", [], True)]
 
 
+def test_what_was_taken_back_before_the_code_was_issued_issues_none(
+    world: World, garden: RelyingParty, hanako: Visitor
+) -> None:
+    waiting = []
+    for _tab in range(2):
+        path = garden.authorize(hanako, prompt="consent").expect_consent()
+        waiting.append(hanako.submit(path, answer="allow").headers["Location"])
+    garden.resume(hanako, f"/sign-in?next={waiting[0]}").expect_code()
+    assert hanako.submit(f"{APPS}/disconnect?client_id=garden").status_code == 303
+    garden.resume(hanako, f"/sign-in?next={waiting[1]}").expect_error("access_denied")
+
+
 def test_only_ones_own_apps_can_be_ended(world: World, garden: RelyingParty, hanako: Visitor) -> None:
     tokens, ichiro = garden.redeem(garden.code_for(hanako)).tokens(), world.browser(ICHIRO)
     token = ichiro.token("/account/edit")

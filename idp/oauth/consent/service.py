@@ -5,7 +5,7 @@ app it is (RFC 8252 §8.6).
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,11 +40,26 @@ def must_ask(session: Session, client: Client, account_id: uuid.UUID, asked: Ask
     if client.first_party:
         return False
     remembered = find_consent(session, account_id, client.client_id)
-    return (
-        remembered is None
-        or not asked.scopes <= set(remembered.scope.split())
-        or not asked.claim_names <= set(remembered.claims)
-    )
+    return remembered is None or not _covers(asked, scope=remembered.scope, claims=remembered.claims)
+
+
+def hold_consent(session: Session, client: Client, account_id: uuid.UUID, asked: AskedFor) -> bool:
+    """Tell whether this request is allowed still, and keep it so until the unit of work ends.
+
+    Whoever takes the consent back meanwhile waits, and then ends what was issued too.
+    """
+    if client.first_party and not may_be_anybody(client, asked.redirect_uri):
+        return True
+    query = select(ClientConsent.scope, ClientConsent.claims).where(
+        ClientConsent.account_id == account_id, ClientConsent.client_id == client.client_id,
+        ClientConsent.revoked_at.is_(None),
+    )  # fmt: skip
+    held = session.execute(query.with_for_update(read=True)).one_or_none()
+    return held is not None and _covers(asked, scope=held.scope, claims=held.claims)
+
+
+def _covers(asked: AskedFor, *, scope: str, claims: Collection[str]) -> bool:
+    return asked.scopes <= set(scope.split()) and asked.claim_names <= set(claims)
 
 
 def may_be_anybody(client: Client, redirect_uri: str) -> bool:
@@ -150,7 +165,8 @@ def disconnect(session: Session, account_id: uuid.UUID, client_id: str) -> None:
     for session_id in sorted({one.session_id for one in families}):
         enqueue_delivery(
             session, Topic.BACKCHANNEL_LOGOUT, name=client_id, recipient=client_id,
-            payload={"client_id": client_id, "sid": str(session_id)}, reference=session_id,
+            payload={"client_id": client_id, "sid": str(session_id), "sub": str(account_id)},
+            reference=session_id,
         )  # fmt: skip
     record_event(session, Event.CONSENT_WITHDRAWN, actor_id=account_id, client_id=client_id)
 
