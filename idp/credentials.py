@@ -90,34 +90,46 @@ def equal(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode("utf-8", "replace"), right.encode("utf-8", "replace"))
 
 
-def hash_password(password: str) -> str:
-    """Return the Argon2id hash of a password, in PHC string form."""
-    with _hashing:
-        return _hasher.hash(password)
+_PEPPERED = "p1"
+"""Stands before a hash that was made with the pepper."""
 
 
-def password_matches(password: str, stored: str | None) -> bool:
-    """Tell whether a password is the stored one; takes as long when nothing is stored.
+def hash_password(password: str, sealer: "Sealer") -> str:
+    """Return the Argon2id hash of a password, made with a key that is not in the database.
 
-    A sign-in page that answers faster for an unknown address tells which addresses are members.
+    Whoever has the database alone cannot try out a single password.
     """
     with _hashing:
+        return _PEPPERED + _hasher.hash(sealer.pepper(password))
+
+
+def password_matches(password: str, stored: str | None, sealer: "Sealer") -> bool:
+    """Tell whether a password is the stored one; takes as long when nothing is stored.
+
+    A sign-in page that answers faster for an unknown address tells which addresses are members. A hash in
+    plain PHC form, from before or from another club, is accepted too and renewed at this sign-in.
+    """
+    presented = password if stored is not None and stored.startswith("$") else sealer.pepper(password)
+    with _hashing:
         try:
-            _hasher.verify(stored or _UNKNOWN_PERSON_HASH, password)
+            _hasher.verify((stored or _UNKNOWN_PERSON_HASH).removeprefix(_PEPPERED), presented)
         except (VerifyMismatchError, VerificationError, InvalidHashError):
             return False
     return stored is not None
 
 
 def needs_rehash(stored: str) -> bool:
-    """Tell whether a hash was made with older parameters and should be renewed at this sign-in."""
-    return _hasher.check_needs_rehash(stored)
+    """Tell whether a hash was made without the pepper or with older parameters, and is due for renewal."""
+    if not stored.startswith(_PEPPERED):
+        return True
+    return _hasher.check_needs_rehash(stored.removeprefix(_PEPPERED))
 
 
 class Sealer:
-    """Encrypts what must be read back (mail bodies, signing keys) under a key outside the database."""
+    """Keeps what a stolen database must not give away, by a key outside of it: encrypts and peppers."""
 
     def __init__(self, key: str) -> None:
+        self._pepper = hashlib.sha256(b"ownersclub pepper v1:" + key.encode()).hexdigest()
         derived = hashlib.sha256(b"ownersclub sealer v1:" + key.encode()).digest()
         self._fernet = Fernet(base64.urlsafe_b64encode(derived))
 
@@ -134,3 +146,7 @@ class Sealer:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as error:
             raise Undecryptable("sealed under another key, or altered") from error
+
+    def pepper(self, password: str) -> str:
+        """Return what only the holder of the key can make of a password; that is what is hashed."""
+        return keyed_digest(self._pepper, password)

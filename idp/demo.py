@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from idp import clock, credentials
 from idp.accounts.models import Account, Agency, Member, OwnerProfile, Product
 from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole
+from idp.db import sealer_of
 from idp.delegation import service as delegation
 from idp.delegation.models import Grant
 from idp.delegation.passing_time import let_time_pass
@@ -140,7 +141,7 @@ def load_cast(session: Session, settings: Settings, secrets: ClientSecrets) -> N
     """Fill an empty, migrated database with the cast."""
     ensure_keys(session)
     register_clients(session, settings, secrets)
-    password_hash = credentials.hash_password(PASSWORD)
+    password_hash = credentials.hash_password(PASSWORD, sealer_of(session))
     make_products(session)
     agencies = {part: make_agency(session, part, password_hash) for part in AGENCIES}
     owners = {part: make_owner(session, part, password_hash) for part in OWNERS}
@@ -304,7 +305,7 @@ def load_large(
     session: Session, progress: Callable[[Iterable[int]], Iterable[int]], *, size: int = LARGE_SIZE
 ) -> None:
     """Add an agency with many owners, most of them active; ``progress`` wraps the batches to show a bar."""
-    agency = make_agency(session, PPA, credentials.hash_password(PASSWORD))
+    agency = make_agency(session, PPA, credentials.hash_password(PASSWORD, sealer_of(session)))
     decided_by = _first_member(session, agency).account_id
     batch = 2_000
     for start in progress(range(0, size, batch)):

@@ -27,6 +27,7 @@ from idp.apply.changes import Change, Kind, compared
 from idp.apply.reading import Node
 from idp.audit.events import Event
 from idp.audit.service import record_event
+from idp.db import sealer_of
 
 _PERSON = ("email", "name", "furigana", "password_hash", "password_file", "password_env")
 _ADDRESS = ("postal_code", "prefecture", "city", "street", "phone")
@@ -166,10 +167,10 @@ def _account(session: Session, node: Node) -> tuple[Account | None, dict[str, An
     if not email or node.problems.lines:
         return None, None, {}
     if account is None:
-        now = clock.now()
+        now, sealer = clock.now(), sealer_of(session)
         account = Account(
             id=credentials.new_id(), email=email, name=name, furigana=furigana, status=AccountStatus.ACTIVE,
-            password_hash=wanted_hash or (credentials.hash_password(password) if password else None),
+            password_hash=wanted_hash or (credentials.hash_password(password, sealer) if password else None),
             created_at=now, password_changed_at=now,
         )  # fmt: skip
         session.add(account)
@@ -178,10 +179,13 @@ def _account(session: Session, node: Node) -> tuple[Account | None, dict[str, An
     before = _person(account)
     account.name, account.furigana = name, furigana
     stored = account.password_hash
-    same = password is None or credentials.password_matches(password, stored)
+    is_own = stored is not None and not stored.startswith("$")  # set here, or renewed by a sign-in
+    if wanted_hash and is_own:
+        return account, before, {}
+    same = password is None or credentials.password_matches(password, stored, sealer_of(session))
     if (wanted_hash in {"", stored}) and same:
         return account, before, {}
-    account.password_hash = wanted_hash or credentials.hash_password(password or "")
+    account.password_hash = wanted_hash or credentials.hash_password(password or "", sealer_of(session))
     account.password_changed_at = clock.now()
     record_event(session, Event.PASSWORD_CHANGED, actor_id=account.id)
     return account, {**before, "password": "(old)"}, {"password": "(new)"}

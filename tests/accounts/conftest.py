@@ -19,12 +19,12 @@ from idp.audit.models import AuditEvent
 from idp.credentials import Sealer
 from idp.db import Base, Database
 from idp.mail.models import OutboxItem, Topic
-from idp.settings import Settings
+from idp.settings import DEVELOPMENT_SECRET, Settings
 from idp.unit_of_work import unit_of_work
 from tests.accounts.visitor import Visitor
 
 PASSWORD = "hidamari-denchi-2026"
-PASSWORD_HASH = credentials.hash_password(PASSWORD)
+PASSWORD_HASH = credentials.hash_password(PASSWORD, Sealer(DEVELOPMENT_SECRET))
 DETAILS = {
     "name": "山田 花子", "furigana": "ヤマダ ハナコ", "postal_code": "6040845", "prefecture": "京都府",
     "city": "京都市中京区", "street": "烏丸通御池上る1-2", "phone": "0751234567",

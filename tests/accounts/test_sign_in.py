@@ -9,6 +9,7 @@ from sqlalchemy import update
 from idp import clock, credentials
 from idp.accounts.models import Account, Agency, BrowserSession, SignInFailure
 from idp.accounts.rules import AccountStatus, AgencyStatus, sign_in_wait
+from idp.credentials import Sealer
 from idp.demo import PASSWORD as DEMO_PASSWORD
 from tests.accounts.conftest import PASSWORD, Club
 from tests.accounts.visitor import Visitor
@@ -104,9 +105,9 @@ def test_an_unknown_address_costs_a_hash_as_a_known_one_does(
     checked: list[str | None] = []
     matches = credentials.password_matches
 
-    def watch(password: str, stored: str | None) -> bool:
+    def watch(password: str, stored: str | None, sealer: Sealer) -> bool:
         checked.append(stored)
-        return matches(password, stored)
+        return matches(password, stored, sealer)
 
     monkeypatch.setattr(credentials, "password_matches", watch)
     visitor.sign_in("nobody@owner.example", "wrong-password-1")
@@ -121,10 +122,10 @@ def test_the_password_is_hashed_while_no_write_lock_is_held(
     matches = credentials.password_matches
     written: list[bool] = []
 
-    def write_meanwhile(password: str, stored: str | None) -> bool:
+    def write_meanwhile(password: str, stored: str | None, sealer: Sealer) -> bool:
         club.write(lambda session: session.execute(update(Account).values(furigana="ヤマダ")))
         written.append(True)
-        return matches(password, stored)
+        return matches(password, stored, sealer)
 
     monkeypatch.setattr(credentials, "password_matches", write_meanwhile)
     assert visitor.sign_in(EMAIL, PASSWORD).status_code == 303
@@ -137,9 +138,9 @@ def test_a_password_that_was_replaced_while_it_was_checked_opens_nothing(
     club.make_owner(EMAIL)
     matches = credentials.password_matches
 
-    def replace_meanwhile(password: str, stored: str | None) -> bool:
+    def replace_meanwhile(password: str, stored: str | None, sealer: Sealer) -> bool:
         club.write(lambda session: session.execute(update(Account).values(password_hash="another")))
-        return matches(password, stored)
+        return matches(password, stored, sealer)
 
     monkeypatch.setattr(credentials, "password_matches", replace_meanwhile)
     assert visitor.sign_in(EMAIL, PASSWORD).status_code == 400
@@ -262,3 +263,19 @@ def test_a_member_of_a_suspended_agency_is_told_so_and_not_sent_in_a_circle(
     assert visitor.get("/store/linkaccounts").status_code == 200
     visitor.sign_in(EMAIL, PASSWORD)
     assert visitor.get("/store/linkaccounts").status_code == 200
+
+
+def test_a_hash_without_the_key_of_the_server_is_accepted_and_renewed_with_it(
+    club: Club, visitor: Visitor
+) -> None:
+    from argon2 import PasswordHasher
+
+    plain = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
+    owner = club.make_owner(EMAIL, password_hash=plain)
+    visitor.sign_in(EMAIL, "wrong-password-1")
+    assert club.read(lambda session: session.get(Account, owner).password_hash) == plain
+    assert visitor.sign_in(EMAIL, PASSWORD).status_code == 303
+    stored = club.read(lambda session: session.get(Account, owner).password_hash)
+    assert stored.startswith("p1$argon2id$")
+    assert not credentials.password_matches(PASSWORD, stored, Sealer("another club's key, another pepper"))
+    assert club.visitor().sign_in(EMAIL, PASSWORD).status_code == 303

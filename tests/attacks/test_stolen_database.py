@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import text
 
 from idp.accounts.models import Account
@@ -109,8 +111,18 @@ def test_nothing_that_is_stolen_opens_anything(stage: Stage, parties: dict[str, 
         opened = [word for word in likely for way in ways_in(word, parties) if not is_refused(stage, way)]
     assert opened == []
     for account in stage.read(lambda session: session.query(Account).all()):
-        assert account.password_hash is None or "$argon2id$" in account.password_hash
+        stored = account.password_hash
+        assert stored is None or stored.startswith("p1$argon2id$")
+        assert stored is None or not is_argon2_of(PASSWORD, stored), "the password alone opens its hash"
     assert parties["mypage"].sign_in(browser=stage.browser(HANAKO)).refresh_token
+
+
+def is_argon2_of(password: str, stored: str) -> bool:
+    """Tell whether whoever has the database alone can try a password out."""
+    try:
+        return PasswordHasher().verify(stored.removeprefix("p1"), password)
+    except VerifyMismatchError:
+        return False
 
 
 def ways_in(word: str, parties: dict[str, RelyingParty]) -> Iterator[Message]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
+from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
-from idp import credentials
 from idp.accounts.models import Account, Agency, Member, Product
 from idp.cli import cli
 from idp.demo import HANAKO, PASSWORD
@@ -156,9 +156,11 @@ def test_what_is_wrong_is_named_by_its_path_and_nothing_is_stored(
 
 def test_a_password_may_come_as_its_hash(world: World, apply: Apply) -> None:
     owner = {name: value for name, value in OWNER.items() if name not in {"password_env", "products"}}
-    hashed = {"owners": [{**owner, "password_hash": credentials.hash_password(PASSWORD)}]}
+    hashed = {"owners": [{**owner, "password_hash": PasswordHasher().hash(PASSWORD)}]}
     assert "1 added" in apply(hashed).output
     assert "1 unchanged" in apply(hashed).output
+    assert world.browser().sign_in("new@owner.example", PASSWORD).status_code == 303
+    assert "1 unchanged" in apply(hashed).output  # though it was hashed anew at the sign-in
     assert world.browser().sign_in("new@owner.example", PASSWORD).status_code == 303
 
 

@@ -67,7 +67,7 @@ def set_new_password(token: str) -> View:
     form.account = account
     if not form.validate():
         return _show_reset(form, account.email, status=400)
-    password_hash = credentials.hash_password(form.password.data or "")
+    password_hash = credentials.hash_password(form.password.data or "", current_database().sealer)
     service.reset_password(current_session(), token, password_hash=password_hash, now=clock.now())
     access.sign_out()
     access.remember_browser_of(account.email or "")
@@ -99,7 +99,7 @@ def change_password() -> View:
             current_database(), account.email or "", password=form.current_password.data or "",
             browser=access.browser_id(),
         )  # fmt: skip
-        password_hash = credentials.hash_password(form.password.data or "")
+        password_hash = credentials.hash_password(form.password.data or "", current_database().sealer)
         changed = service.change_password(
             current_session(), proven, password_hash=password_hash, keep=this_browser.id, now=clock.now()
         )

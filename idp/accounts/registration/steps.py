@@ -11,7 +11,7 @@ from idp.accounts.forms import NewPasswordFields
 from idp.accounts.link_policy import LinkPolicy
 from idp.accounts.registration import service
 from idp.accounts.rules import AddressTaken, LinkPurpose
-from idp.unit_of_work import current_session
+from idp.unit_of_work import current_database, current_session
 from idp.web import current_settings, duration_words
 
 
@@ -46,7 +46,7 @@ def password_hash(form: NewPasswordFields, kept: str | None) -> str | None:
     Of one that was typed and refused nothing is kept, nor of the one before: the person wanted another.
     """
     if form.has_new_password():
-        return credentials.hash_password(form.password.data or "")
+        return credentials.hash_password(form.password.data or "", current_database().sealer)
     return None if form.password.data or form.password_confirm.data else kept
 
 

@@ -58,12 +58,13 @@ def check_password(
         _note_try(session, subject, now=clock.now())
         account = find_account_by_email(session, email)
     stored = account.password_hash if account is not None else None
-    matches = credentials.password_matches(password, stored)
+    matches = credentials.password_matches(password, stored, database.sealer)
     if not matches or account is None or stored is None or account.status != AccountStatus.ACTIVE:
         with unit_of_work(database) as session:
             record_event(session, Event.SIGN_IN_FAILED, actor_id=account.id if account else None)
         raise WrongPassword
-    new_hash = credentials.hash_password(password) if credentials.needs_rehash(stored) else None
+    is_due = credentials.needs_rehash(stored)
+    new_hash = credentials.hash_password(password, database.sealer) if is_due else None
     return ProvenPassword(account.id, subject, stored, new_hash)
 
 
