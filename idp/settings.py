@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     secret_key: str = DEVELOPMENT_SECRET
     """Signs the browser cookie. At least 32 characters outside development."""
     encryption_key: str = DEVELOPMENT_SECRET
-    """Encrypts signing keys, waiting mails and unfinished registrations in the database, and is needed to
-    check a password. Pairwise subjects are derived from it, so it stays the same as long as the club exists."""
+    """Encrypts signing keys, waiting mails and unfinished registrations in the database; needed to check a
+    password. Pairwise subjects are derived from it, so it stays the same as long as the club exists."""
 
     brand_name: str = "ニチコンオーナーズ倶楽部"
     """Name of the club on every page and mail."""
