@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, g, request
@@ -53,8 +54,8 @@ def init_request_log(app: Flask) -> None:
 
 
 def _loggable(path: str) -> str:
-    """Return the path without the secret that a mailed link ends with."""
+    """Return the path without the secret that a mailed link ends with, and in one line (CWE-117)."""
     for prefix in _LINK_PATHS:
         if path.startswith(prefix):
             return f"{prefix}…"
-    return path
+    return path if path.isprintable() else quote(path)

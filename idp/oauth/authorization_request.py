@@ -20,6 +20,7 @@ from idp.oauth.claims_parameter import (
     names_in,
     read_claims,
     required_sub,
+    within,
 )
 from idp.oauth.client_metadata import REFRESH_TOKEN
 from idp.oauth.models import Client, ClientProfile
@@ -198,7 +199,7 @@ def check_request(
         response_mode=to.mode, code_challenge=_check_challenge(parameters, client, refuse),
         prompt=tuple(sorted(prompt)), max_age=_check_max_age(parameters, client, refuse),
         ui_locales=parameters.get("ui_locales", ""), login_hint=None if ticket else login_hint,
-        claims=_check_claims(parameters, refuse), jkt=_check_thumbprint(parameters, refuse),
+        claims=_check_claims(parameters, client, refuse), jkt=_check_thumbprint(parameters, refuse),
         pushed_digest=pushed_digest, ticket_digest=credentials.digest(ticket) if ticket else None,
         ticket=ticket, id_token_hint=hint, resources=resources,
     )  # fmt: skip
@@ -233,13 +234,13 @@ def _check_challenge(parameters: Parameters, client: Client, refuse: Refuse) -> 
     return challenge
 
 
-def _check_claims(parameters: Parameters, refuse: Refuse) -> dict[str, Any]:
+def _check_claims(parameters: Parameters, client: Client, refuse: Refuse) -> dict[str, Any]:
     """OIDC Core §5.5; of ``acr`` alone it is known beforehand that it cannot be met (§5.5.1.1)."""
     text = parameters.get("claims")
     if text is None:
         return {}
     try:
-        claims = read_claims(text)
+        claims = within(read_claims(text), client.scopes)
     except ClaimsMalformed as error:
         raise refuse("invalid_request", str(error)) from error
     if not all(is_acr_within_reach(claims, acr) for acr in ACR_VALUES):

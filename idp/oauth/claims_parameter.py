@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from idp.oauth.models import SignInPage, TokenFamily
-from idp.oauth.scopes import PERSON_CLAIMS, claims_about
+from idp.oauth.scopes import PERSON_CLAIMS, claims_about, claims_opened_by
 
 Place = Literal["userinfo", "id_token"]
 PLACES: tuple[Place, ...] = ("userinfo", "id_token")
@@ -76,9 +76,21 @@ def _text_of(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def within(claims: Claims, scope: frozenset[str]) -> Claims:
+    """Return the parameter without claims of a person that no scope of the client's registration opens.
+
+    What an operator does not let a client ask for by scope, it cannot ask for by name.
+    """
+    beyond = PERSON_CLAIMS - claims_opened_by(scope)
+    return {
+        place: {name: member for name, member in members.items() if name not in beyond}
+        for place, members in claims.items()
+    }
+
+
 def requested(family: TokenFamily, place: Place) -> frozenset[str]:
     """Return the names of the person's claims that were asked for one by one at this place."""
-    return names_in(family.claims or {}, place)
+    return names_in(family.claims or {}, place) & claims_opened_by(family.client.scopes)
 
 
 def requested_claims(family: TokenFamily, place: Place) -> dict[str, Any]:

@@ -9,7 +9,11 @@ from idp import clock
 from idp.accounts.models import Member
 from idp.delegation import service as delegation
 from idp.demo import HANAKO
+from idp.oauth.client_metadata import DEVICE_CODE, REFRESH_TOKEN
+from idp.oauth.keys import new_client_key
 from idp.oauth.models import Client
+from tests.oauth.device import begin, decide
+from tests.oauth.registrar import Registrar, expect_error
 from tests.oauth.relying_party import RelyingParty, parties_of
 from tests.oauth.third_parties import third_party
 from tests.world import MANAGER, World
@@ -83,3 +87,53 @@ def test_nobody_stays_signed_in_at_a_portal_that_they_could_not_sign_in_at(
     assert portal.introspect(refresh_token).response.get_json() == {"active": False}
     set_out(False)
     portal.refresh(refresh_token).tokens()
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_no_registered_scope_opens_cannot_be_asked_for_by_name(world: World, own: bool) -> None:
+    """An operator who registers a client for ``openid`` alone says what it is to know of people."""
+    narrow, wide = (
+        third_party(world, name, scope=scope, first_party=own)
+        for name, scope in (("narrow", "openid profile"), ("wide", "openid profile email"))
+    )
+    claims = '{"userinfo":{"email":null,"name":null},"id_token":{"email":null,"name":null}}'
+
+    def known(party: RelyingParty) -> set[str]:
+        browser = world.browser(HANAKO)
+        tokens = party.redeem(party.code_for(browser, scope="openid", claims=claims)).tokens()
+        told = world.api("GET", "/oauth/userinfo", tokens.access_token).get_json()
+        return {"email", "name"} & (told.keys() | tokens.claims.keys())
+
+    assert (known(narrow), known(wide)) == ({"name"}, {"email", "name"})
+
+
+def test_a_device_without_refresh_tokens_has_nothing_to_go_on_with(world: World) -> None:
+    for name, more in (("lamp", []), ("clock", [REFRESH_TOKEN])):
+        party = third_party(world, name, grant_types=(DEVICE_CODE, *more), redirect_uris=())
+        device = begin(party, scope="openid offline_access")
+        decide(world.browser(HANAKO), device)
+        tokens = device.poll().tokens()
+        assert ("offline_access" in tokens.scope, tokens.refresh_token is not None) == (
+            bool(more),
+            bool(more),
+        )
+
+
+def test_a_client_cannot_take_back_what_an_operator_decided(world: World) -> None:
+    """RFC 7592 §2.2: a replacement is of what a client may register, and a token can leak."""
+    public = {name: value for name, value in new_client_key().items() if name != "d"}
+    document = {"redirect_uris": ["https://app.example/cb"], "jwks": {"keys": [public]},
+                "token_endpoint_auth_method": "private_key_jwt"}  # fmt: skip
+    registrar = Registrar(world)
+    registered = registrar.register(**document)
+    client_id = registered["client_id"]
+    decided = {"profile": "fapi2", "require_pkce": True, "allowed_resources": [ELSEWHERE]}
+    world.write(lambda s: s.execute(update(Client).where(Client.client_id == client_id).values(decided)))
+    changed = {**document, "client_id": client_id, "client_name": "新しい名前"}
+    assert registrar.manage(registered, "PUT", changed).status_code == 200
+    stored = registrar.stored(registered)
+    assert stored.client_name == "新しい名前"
+    assert {name: getattr(stored, name) for name in decided} == decided
+    weaker = {**changed, "token_endpoint_auth_method": "client_secret_basic"}
+    expect_error(registrar.manage(registered, "PUT", weaker), "invalid_client_metadata",
+                 "token_endpoint_auth_method")  # fmt: skip

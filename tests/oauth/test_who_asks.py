@@ -1,6 +1,7 @@
 """Clients that register what belongs to somebody else: addresses, names, a sector."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -8,6 +9,7 @@ from idp.demo import HANAKO
 from idp.oauth.client_metadata import DEVICE_CODE
 from tests.accounts.visitor import Visitor
 from tests.oauth.registrar import CALLBACK, Registrar
+from tests.oauth.third_parties import third_party
 from tests.world import World
 
 TRUSTED, EVIL = "https://trusted.example/cb", "https://evil.example/cb"
@@ -83,3 +85,27 @@ def test_who_never_comes_to_a_redirect_uri_has_no_sector(
     device: dict[str, Any] = {"grant_types": grant_types, "redirect_uris": [CALLBACK]}
     registrar.expect_refused("invalid_client_metadata", "subject_type", subject_type="pairwise", **device)
     registrar.register(**device)
+
+
+def test_an_app_is_opened_at_its_own_origin_alone(world: World, hanako: Visitor) -> None:
+    """OIDC Core §4: ``target_link_uri`` must not lead to somebody else's pages."""
+    third_party(world, initiate_login_uri="http://[::1]:9/login")
+    for target, is_own in (("http://evil.example/", False), ("http://[::1]:9/page", True)):
+        query = urlencode({"client_id": "garden", "target_link_uri": target})
+        sent = hanako.get(f"/account/apps/open?{query}").location
+        assert sent.startswith("http://[::1]:9/login?")
+        assert ("target_link_uri" in sent) is is_own
+
+
+@pytest.mark.parametrize("mark", ["%0d", "%0a", "%1b%5b31m", "%e2%80%a8", "%c2%85"])
+def test_a_path_stays_in_its_line_of_the_log(
+    hanako: Visitor, capsys: pytest.CaptureFixture[str], mark: str
+) -> None:
+    """CWE-117."""
+    capsys.readouterr()
+    hanako.get(f"/nowhere{mark}event=signed_in")
+    hanako.get("/nowhere/日本")
+    shown = capsys.readouterr()
+    text = shown.out + shown.err
+    assert f"/nowhere{mark}event" in text.lower()
+    assert "/nowhere/日本" in text

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from idp.accounts.sessions.access import current_account, current_browser_session, signed_in
 from idp.audit.events import Event
 from idp.audit.service import record_event
+from idp.oauth import cors
 from idp.oauth.authorization_request import AskedFor, NoRedirect
 from idp.oauth.authorization_response import origin_of
 from idp.oauth.authorize import answer_consent, find_stored, step_of
@@ -135,7 +136,7 @@ def open_app() -> View:
         abort(404)
     parts, target = urlsplit(client.initiate_login_uri), request.args.get("target_link_uri", "")
     asked = {"iss": current_settings().issuer}
-    if target.startswith(f"{origin_of(client.initiate_login_uri)}/"):
+    if target.startswith(f"{cors.origin_of(client.initiate_login_uri)}/"):
         asked["target_link_uri"] = target
     query = "&".join(part for part in (parts.query, urlencode(asked)) if part)
     return redirect(parts._replace(query=query).geturl(), code=303)

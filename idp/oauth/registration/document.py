@@ -7,13 +7,13 @@ so that no client believes what is not so.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from idp import clock
 from idp.oauth.client_metadata import AUTHORIZATION_CODE, ClientMetadata, ClientMetadataRefused, metadata_of
-from idp.oauth.models import Client
+from idp.oauth.models import Client, ClientProfile
 
 SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 """What a client that registers itself may ask people for."""
@@ -25,6 +25,7 @@ _OWN = frozenset({
     "require_pkce", "resources", "allowed_resources", "secret", "client_id", "localized",
 })  # fmt: skip
 """Fields of ours that no client gives itself; in a document they are as unknown as any other."""
+_OPERATORS_WORD = _OWN - {"require_pkce", "secret", "client_id", "localized"}
 _KNOWN = tuple(one for one in fields(ClientMetadata) if one.name not in _OWN)
 _TAGGED = re.compile(
     r"(client_name|client_uri|logo_uri|policy_uri|tos_uri)#([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)"
@@ -172,6 +173,19 @@ def check_replacement(document: Mapping[str, Any], client: Client) -> None:
     secret = document.get("client_secret")
     if secret is not None and not (isinstance(secret, str) and client.check_client_secret(secret)):
         raise ClientMetadataRefused("client_secret", "must be the present one; leave it out to keep it")
+
+
+def with_operators_word(metadata: ClientMetadata, client: Client) -> ClientMetadata:
+    """Return a replacement with what an operator gave the client, which is not the client's to take back.
+
+    Else whoever has its registration access token could take it out of the fapi2 profile.
+    """
+    given = {name: getattr(client, name) for name in _OPERATORS_WORD}
+    kept: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+    }
+    is_strict = ClientProfile(client.profile) == ClientProfile.FAPI2
+    return replace(metadata, **kept, require_pkce=metadata.require_pkce or is_strict)
 
 
 def metadata_document(client: Client) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from idp.oauth.registration.document import (
     metadata_document,
     metadata_in,
     read_document,
+    with_operators_word,
 )
 from idp.oauth.registration.service import Registered, RegistrationTokenRefused
 from idp.unit_of_work import current_database, current_session
@@ -77,7 +78,7 @@ def replace(client_id: str) -> Response:
         client = service.managed_client(reading, client_id, secret)
     document = _document()
     check_replacement(document, client)
-    metadata = metadata_in(document, client_id=client_id)
+    metadata = with_operators_word(metadata_in(document, client_id=client_id), client)
     _check(metadata)
     return _information(service.replace(current_session(), metadata, secret), 200)
 
