@@ -20,7 +20,6 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from sqlalchemy.orm import Session
 
 from idp.oauth.client_assertion import find_asserted_client
-from idp.oauth.client_metadata import AUTH_METHODS
 from idp.oauth.clients import find_client
 from idp.oauth.dpop import Proof, ProofRefused, read_proof, use_proof
 from idp.oauth.models import Client
@@ -158,9 +157,9 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
         :raises InvalidRequestError: two methods at once.
         :raises InvalidClientError: 401, one answer for unknown, disabled and wrong.
         """
-        _check_one_method(request)
+        method = _shown_method(request)
         try:
-            client: Client = super().authenticate_client(request, list(AUTH_METHODS), endpoint)
+            client: Client = super().authenticate_client(request, [method], endpoint)
         except InvalidClientError as error:
             raise ClientNotAuthenticated from error
         if request.parameters.get("client_id", client.client_id) != client.client_id:
@@ -228,15 +227,23 @@ class Grant(BaseGrant, TokenEndpointMixin):  # type: ignore[misc]  # Authlib is 
 _BASIC = re.compile(r"Basic ([A-Za-z0-9+/]+=*)\Z", re.IGNORECASE)
 
 
-def _check_one_method(request: ProtocolRequest) -> None:
-    """Refuse two ways of authenticating, and a Basic header that cannot be read (RFC 6749 §2.3.1)."""
+def _shown_method(request: ProtocolRequest) -> str:
+    """Return the one way in which the request authenticates; no other is tried (RFC 6749 §2.3, §2.3.1).
+
+    So a wrong secret never passes because a ``client_id`` beside it would have been enough.
+    """
     header = request.headers.get("Authorization", "")
-    basic = header[:6].lower() == "basic "
-    shown = [basic, "client_secret" in request.parameters, "client_assertion" in request.parameters]
-    if sum(shown) > 1:
+    is_shown = {
+        "client_secret_basic": header.partition(" ")[0].lower() == "basic",
+        "client_secret_post": "client_secret" in request.parameters,
+        "private_key_jwt": "client_assertion" in request.parameters,
+    }
+    shown = [method for method, one in is_shown.items() if one]
+    if len(shown) > 1:
         raise InvalidRequestError("use exactly one client authentication method (RFC 6749 2.3)")
-    if basic:
+    if shown == ["client_secret_basic"]:
         request.headers = {**request.headers, "Authorization": _readable_basic(header)}
+    return shown[0] if shown else "none"
 
 
 def _readable_basic(header: str) -> str:

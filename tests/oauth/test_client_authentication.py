@@ -75,6 +75,17 @@ def test_a_wrong_or_missing_proof_gets_one_answer_and_burns_nothing(
     mypage.redeem(code).tokens()
 
 
+@pytest.mark.parametrize("header", [basic("spa", "x"), basic("mypage", "wrong"), "Basic", "Basic ~~~"])
+def test_a_wrong_proof_is_not_made_good_by_the_name_of_a_public_client(
+    spa: RelyingParty, header: str
+) -> None:
+    token = spa.sign_in().refresh_token
+    body = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "spa"}
+    answer = spa.post("/oauth/token", body, headers={"Authorization": header})
+    assert (answer.status_code, answer.get_json()["error"]) == (401, "invalid_client")
+    spa.refresh(token).tokens()
+
+
 def test_two_proofs_at_once_are_refused_even_if_both_are_right(
     world: World, mypage: RelyingParty, portal: RelyingParty, code: str
 ) -> None:
