@@ -21,6 +21,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+        # A name that is a list could be written out without end, by aliases of aliases.
+        raise yaml.constructor.ConstructorError(None, None, "a name is no plain text", node.start_mark)
     names = [loader.construct_object(key, deep=True) for key, _ in node.value]
     if len(set(map(str, names))) != len(names):
         raise yaml.constructor.ConstructorError(None, None, "a name stands twice", node.start_mark)

@@ -117,6 +117,10 @@ def _typed(name: str, value: Any, *, wanted: str) -> Any:
         if not isinstance(value, str) or value not in set(_CHOICES[name]):
             raise ClientMetadataRefused(name, "must be one of " + ", ".join(_CHOICES[name]))
         return _CHOICES[name](value)
+    if name == "localized" and not (
+        isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    ):
+        raise ClientMetadataRefused(name, "must hold texts alone, each under a name")
     kind = next((kind for word, kind in _KINDS.items() if word in wanted), str)
     if kind is bool and not isinstance(value, bool):
         raise ClientMetadataRefused(name, "must be true or false")

@@ -30,6 +30,11 @@ AGENCY = {"email": "info@new-agency.example", "name": "新電工",
           "members": [{"email": "m@new-agency.example", "name": "森 明", "furigana": "モリ アキラ",
                        "role": "approver", "password_file": "member.txt"}]}  # fmt: skip
 EVERYTHING = {"clients": [CLIENT], "products": [PRODUCT], "owners": [OWNER], "agencies": [AGENCY]}
+LEVELS = [
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}' if level else 'x'] * 9)}]" for level in range(7)
+]
+BOMB = "\n".join([*LEVELS, "? *a6", ": 1"])
+"""Five million names in one, by aliases of aliases."""
 Apply = Callable[..., Result]
 
 
@@ -139,8 +144,10 @@ def test_no_secret_is_ever_shown(
          "agencies[0].members[0].name: is missing"),
         ("a: [", "line 1: is no YAML"), ("clients: []\nclients: []", "names something twice"),
         ("a: !!python/object/apply:os.system ['id']", "is no YAML"),
+        (BOMB, "is no YAML"), ("? {a: 1}\n: b", "is no YAML"), ("? !!set {a}\n: b", "is no YAML"),
+        ({"clients": [{**CLIENT, "localized": {"client_name#ja": [1]}}]}, "clients[0].localized: must hold"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=lambda value: value[:60] if isinstance(value, str) else "",
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_path_and_nothing_is_stored(
     world: World, apply: Apply, change: Any, told: str
