@@ -7,7 +7,7 @@ import pytest
 
 from idp.db import make_engine
 from idp.migrations import runner
-from tests.databases import POSTGRES, SQLITE, Databases
+from tests.databases import POSTGRES, SQLITE, Databases, is_sqlite
 from tests.oauth.relying_party import RelyingParty, parties_of
 from tests.world import Template, World, make_template
 
@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test for each kind of database, unless it says itself which it is about."""
+    """Run a test for each kind of database, ``database_kind``, unless it says itself which it is about."""
     if "database_kind" not in metafunc.fixturenames:
         return
     if any("database_kind" in str(mark.args[:1]) for mark in metafunc.definition.iter_markers("parametrize")):
@@ -35,14 +35,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen = metafunc.config.getoption("--database")
     is_for_both = metafunc.definition.path.parent.name in ON_BOTH or metafunc.definition.path.stem in ON_BOTH
     kinds = [chosen] if chosen != "each" else [SQLITE, POSTGRES] if is_for_both else [SQLITE]
-    if kinds != [SQLITE]:
-        metafunc.parametrize("database_kind", kinds, scope="session")
-
-
-@pytest.fixture(scope="session")
-def database_kind() -> str:
-    """Whether the server's database is ``sqlite`` or ``postgres``; a test may parametrize it."""
-    return SQLITE
+    # Always as a parameter: of a fixture beside it what was made for one test on SQLite would be kept for the
+    # next one, on PostgreSQL or not.
+    ids = kinds if kinds != [SQLITE] else [pytest.HIDDEN_PARAM]
+    metafunc.parametrize("database_kind", kinds, scope="session", ids=ids)
 
 
 @pytest.fixture(scope="session")
@@ -103,8 +99,9 @@ def template(templates: Callable[[str], Template], database_kind: str) -> Templa
 
 
 @pytest.fixture
-def world(template: Template, tmp_path: Path) -> Iterator[World]:
+def world(template: Template, database_kind: str, tmp_path: Path) -> Iterator[World]:
     world = World.copied(template, tmp_path)
+    assert is_sqlite(world.settings.database_url) == (database_kind == SQLITE)
     yield world
     world.close()
 
