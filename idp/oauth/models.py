@@ -192,7 +192,7 @@ class TokenFamily(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"))
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     """``sub``: the person, or the owner under act."""
     session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("browser_sessions.id"), index=True)
     act_as_session_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("act_as_sessions.id"), index=True)

@@ -110,7 +110,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_code_digest", name=op.f("uq_device_requests_user_code_digest")),
     )
     with op.batch_alter_table("device_requests", schema=None, recreate="never") as batch_op:
+        batch_op.create_index(batch_op.f("ix_device_requests_client_id"), ["client_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_device_requests_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_device_requests_family_id"), ["family_id"], unique=False)
 
     for name, default, choices in (
         ("profile", "baseline", "'baseline', 'fapi2'"),
@@ -175,6 +177,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("resources", sa.JSON(), server_default="[]", nullable=False))
         batch_op.add_column(sa.Column("claims", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("jkt", sa.String(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_token_families_account_id"), ["account_id"], unique=False)
     op.execute(
         sa.text("UPDATE clients SET first_party = :yes").bindparams(yes=True)
     )  # all were the maker's own

@@ -29,7 +29,7 @@ class DeviceRequest(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     device_code_digest: Mapped[str] = mapped_column(unique=True)
     user_code_digest: Mapped[str] = mapped_column(unique=True)
-    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"))
+    client_id: Mapped[str] = mapped_column(ForeignKey("clients.client_id"), index=True)
     scope: Mapped[str]
     resources: Mapped[list[str]] = mapped_column(JSON, default=list)
     jkt: Mapped[str | None]
@@ -42,7 +42,7 @@ class DeviceRequest(Base):
     polled_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(default=DeviceAnswer.PENDING)
     answered_at: Mapped[datetime | None]
-    family_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("token_families.id"))
+    family_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("token_families.id"), index=True)
     used_at: Mapped[datetime | None]
 
     client: Mapped[Client] = relationship(lazy="joined")
