@@ -246,6 +246,14 @@ def test_taking_it_back_ends_everything_of_that_app_at_once(
     assert consents(world) == [("openid", [], True)]
 
 
+def test_the_page_says_for_how_long_an_app_may_go_on(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"offline_refresh_lifetime": 30 * 86400})
+    world.restart()
+    garden, hanako = third_party(world), world.browser(HANAKO)
+    asking = hanako.get(garden.authorize(hanako, scope="openid offline_access").expect_consent())
+    assert "（最長30日）" in asking.text
+
+
 def test_what_was_taken_back_before_the_code_was_issued_issues_none(
     world: World, garden: RelyingParty, hanako: Visitor
 ) -> None:

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 
 from idp.oauth.models import Client, SignInPage
 from idp.oauth.scopes import CLAIMS_OF_SCOPE, OFFLINE_ACCESS
+from idp.web import current_settings
 
 WORDS = {
     "openid": _l("ログインしたご本人を、番号で見分けること"),
@@ -22,9 +23,9 @@ WORDS = {
     "delegations.read": _l("ログイン連携の申請と許可の一覧を見ること"),
     "delegations.manage": _l("ログイン連携の申請を許可したり、断ったり、連携を終了したりすること"),
     "act_as": _l("許可をいただいたオーナー様のマイページに、代理ログインすること"),
-    OFFLINE_ACCESS: _l("ご本人がいない間（画面を閉じたあと）も、上のことを続けること（最長90日）"),
+    OFFLINE_ACCESS: _l("ご本人がいない間（画面を閉じたあと）も、上のことを続けること（最長%(days)s日）"),
 }
-"""One line for each scope, in the order in which they are shown."""
+"""One line for each scope, in the order in which they are shown; ``days`` is how long it may go on."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,11 @@ def asking_of(
     """
     opened = scope | {one for one, names in CLAIMS_OF_SCOPE.items() if claims & set(names)}
     name = localized(client, "client_name") or client.client_id
+    days = current_settings().offline_refresh_lifetime // 86400
     return Asking(
         name, name[:1], _home_of([redirect_uri] if redirect_uri is not None else client.redirect_uris),
         policy_uri=localized(client, "policy_uri"), tos_uri=localized(client, "tos_uri"),
-        can=tuple(str(words) for one, words in WORDS.items() if one in opened),
+        can=tuple(str(words) % {"days": days} for one, words in WORDS.items() if one in opened),
         cannot=_cannot(client, opened),
     )  # fmt: skip
 
