@@ -22,11 +22,10 @@ from idp.oauth.claims_parameter import (
     required_sub,
     within,
 )
-from idp.oauth.client_metadata import REFRESH_TOKEN
 from idp.oauth.models import Client, ClientProfile
 from idp.oauth.parameters import Parameters
 from idp.oauth.resource_indicators import InvalidTargetError, check_resources
-from idp.oauth.scopes import OFFLINE_ACCESS, grantable
+from idp.oauth.scopes import grantable
 from idp.oauth.tokens import ACR_PASSWORD, Mint, TokenUnreadable, read_id_token_hint
 
 _LOOPBACK = re.compile(r"http://(?P<host>127\.0\.0\.1|\[::1\])(?::(?P<port>[0-9]{1,5}))?(?P<rest>.*)")
@@ -181,9 +180,7 @@ def check_request(
     prompt = frozenset(parameters.get("prompt", "").split())
     if prompt - set(PROMPTS) or ("none" in prompt and len(prompt) > 1):
         raise refuse("invalid_request", "prompt is unknown, or none together with others (OIDC Core 3.1.2.1)")
-    scope = grantable(parameters.get("scope", ""), client.scopes)
-    if REFRESH_TOKEN not in client.grant_types:
-        scope -= {OFFLINE_ACCESS}
+    scope = grantable(parameters.get("scope", ""), client)
     if not scope:
         raise refuse("invalid_scope", "scope names nothing that is registered for this client")
     hint = _check_hint(mint, parameters, refuse)

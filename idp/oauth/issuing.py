@@ -23,12 +23,10 @@ from idp.oauth.client_metadata import CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_E
 from idp.oauth.clients import find_client
 from idp.oauth.models import Client, ClientStatus, RefreshToken, RevokedToken, SignInPage, TokenFamily
 from idp.oauth.resource_indicators import audience_of
+from idp.oauth.scopes import OFFLINE_ACCESS
 from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import AccessClaims, ActClaim, Mint, Subject, mint_access_token, mint_id_token
 from idp.settings import Settings
-
-OFFLINE_ACCESS = "offline_access"
-"""OIDC Core §11."""
 
 
 def client_facts(client: Client) -> ClientFacts:

@@ -6,6 +6,8 @@ A scope that is not here does not exist.
 from typing import Any
 
 from idp.accounts.models import Account, OwnerProfile
+from idp.oauth.client_metadata import REFRESH_TOKEN
+from idp.oauth.models import Client
 
 OPENID, OFFLINE_ACCESS = "openid", "offline_access"
 
@@ -40,9 +42,13 @@ CLAIMS_OF_SCOPE: dict[str, tuple[str, ...]] = {
 PERSON_CLAIMS = frozenset(name for names in CLAIMS_OF_SCOPE.values() for name in names)
 
 
-def grantable(asked: str, registered: frozenset[str]) -> frozenset[str]:
-    """Return what is left of the asked scopes: known, registered for the client, a person's to give."""
-    return frozenset(asked.split()) & registered & frozenset(SCOPES) - PERMISSIONS - FOR_CLIENTS
+def grantable(asked: str, client: Client) -> frozenset[str]:
+    """Return what is left of the asked scopes: known, registered for the client, a person's to give.
+
+    A client without refresh tokens has nothing to go on with when the person is away (OIDC Core §11).
+    """
+    scope = frozenset(asked.split()) & client.scopes & frozenset(SCOPES) - PERMISSIONS - FOR_CLIENTS
+    return scope if REFRESH_TOKEN in client.grant_types else scope - {OFFLINE_ACCESS}
 
 
 def claims_opened_by(scope: frozenset[str]) -> frozenset[str]:

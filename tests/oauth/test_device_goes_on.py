@@ -7,7 +7,9 @@ from time_machine import TimeMachineFixture
 
 from idp import clock
 from idp.demo import HANAKO
+from idp.oauth.client_metadata import DEVICE_CODE
 from idp.oauth.consent.models import ClientConsent
+from idp.oauth.models import Client
 from tests.accounts.visitor import Visitor
 from tests.oauth.device import begin, decide
 from tests.oauth.relying_party import RelyingParty, Tokens
@@ -88,3 +90,14 @@ def test_an_approval_is_for_one_device_and_the_next_one_asks_again(
     let_in(display, telephone)
     assert world.count(ClientConsent) == 0
     assert "この機器をつなぎますか" in telephone.get(begin(display).path).text
+
+
+def test_a_display_without_refresh_tokens_cannot_stay_longer_than_the_sign_in(
+    world: World, display: RelyingParty
+) -> None:
+    world.write(lambda session: setattr(session.get_one(Client, "display"), "grant_types", [DEVICE_CODE]))
+    telephone = world.browser(HANAKO)
+    device = begin(display, scope="openid offline_access")
+    assert "この画面でログアウトするまで。" in telephone.get(device.path).text
+    decide(telephone, device)
+    assert device.poll().tokens().scope == {"openid"}

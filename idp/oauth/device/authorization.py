@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749 import InvalidScopeError
 from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 
-from idp.oauth.client_metadata import DEVICE_CODE, REFRESH_TOKEN
+from idp.oauth.client_metadata import DEVICE_CODE
 from idp.oauth.device.rules import TooManyDevices
 from idp.oauth.device.service import Asked, begin
 from idp.oauth.models import Client, ClientProfile, SignInPage
 from idp.oauth.parameters import Parameters
 from idp.oauth.resource_indicators import check_resources
-from idp.oauth.scopes import OFFLINE_ACCESS, grantable
+from idp.oauth.scopes import grantable
 from idp.oauth.server import NO_STORE, EndpointAnswer, ProtocolRequest, ProtocolServer
 
 
@@ -58,9 +58,7 @@ def _check_client(client: Client) -> None:
 
 def _check_scope(client: Client, parameters: Parameters) -> frozenset[str]:
     """Without a scope the registered one is meant (RFC 6749 §3.3)."""
-    scope = grantable(parameters.get("scope", client.scope), client.scopes)
-    if REFRESH_TOKEN not in client.grant_types:  # nothing would be left to go on with
-        scope -= {OFFLINE_ACCESS}
+    scope = grantable(parameters.get("scope", client.scope), client)
     if not scope:
         raise InvalidScopeError("scope names nothing that is registered for this client")
     return scope
