@@ -1,6 +1,7 @@
 """The only reader of time, so that a test can move it and a rule can be handed it."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import TypeGuard
 
 JST = timezone(timedelta(hours=9), "JST")
 """Japan Standard Time, the time zone of everything that a person reads. Japan has no summer time."""
@@ -19,6 +20,11 @@ def epoch(moment: datetime) -> int:
 def from_epoch(seconds: int) -> datetime:
     """Return the UTC moment of a NumericDate."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def is_epoch(value: object) -> TypeGuard[int | float]:
+    """Tell whether something read from JSON is a NumericDate (RFC 7519 §2) that can be reckoned with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
 
 
 def iso(moment: datetime) -> str:

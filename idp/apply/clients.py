@@ -9,7 +9,7 @@ from idp.apply.changes import Change, Kind, compared
 from idp.apply.reading import Node
 from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused, metadata_of
 from idp.oauth.client_rules import check_metadata
-from idp.oauth.clients import change_client, is_deleted, register_client, secret_matches, set_client_status
+from idp.oauth.clients import change_client, is_deleted, register_client, set_client_status
 from idp.oauth.models import Client, ClientStatus
 from idp.oauth.scopes import PERMISSIONS, SCOPES
 
@@ -77,7 +77,7 @@ def apply_client(
         set_client_status(session, added, status)
         return Change(Kind.ADDED, what, secret=None if metadata.secret else secret)
     before = _state(client)
-    had_secret = metadata.secret is not None and secret_matches(client, metadata.secret)
+    had_secret = metadata.secret is not None and client.check_client_secret(metadata.secret)
     outcome = change_client(session, metadata)
     set_client_status(session, client, status)
     after = _state(client)

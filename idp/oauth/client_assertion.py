@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from idp import clock, credentials
 from idp.db import insert_once
 from idp.oauth.algorithms import CLIENT_ASSERTION
-from idp.oauth.client_keys import ClientSignatureInvalid, decode_by_client
+from idp.oauth.client_keys import PAYLOAD, ClientSignatureInvalid, decode_by_client, peek
 from idp.oauth.clients import find_client
 from idp.oauth.models import Client, UsedAssertion
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TYPES = {"jwt", "client-authentication+jwt"}
+LONGEST_ASSERTION = 8192
 LONGEST_LIFE = 300
 """Seconds between now and ``exp``."""
 LEEWAY = 60
@@ -42,18 +43,9 @@ def find_asserted_client(session: Session, parameters: Mapping[str, str], *, iss
 
 
 def _unverified_subject(assertion: str) -> str | None:
-    """Read ``sub`` to know whose keys to try; nothing else of it is believed yet."""
-    import base64
-    import json
-
-    if len(assertion) > 8192 or assertion.count(".") != 2:
-        return None
-    payload = assertion.split(".")[1]
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, RecursionError):
-        return None
-    subject = claims.get("sub") if isinstance(claims, dict) else None
+    """Return whose keys to try."""
+    claims = peek(assertion, PAYLOAD) if len(assertion) <= LONGEST_ASSERTION else None
+    subject = claims.get("sub") if claims is not None else None
     # Client ids are printable ASCII; JSON can also hold NUL and half characters, which no database can.
     return subject if isinstance(subject, str) and subject.isascii() and subject.isprintable() else None
 
@@ -76,18 +68,13 @@ def _is_acceptable(claims: dict[str, Any], *, client_id: str, issuer: str) -> bo
         claims.get("iss") == client_id
         and claims.get("sub") == client_id
         and claims.get("aud") == issuer
-        and isinstance(exp, int | float)
-        and _is_number(exp)
+        and clock.is_epoch(exp)
         and now < exp <= now + LONGEST_LIFE + LEEWAY
-        and (iat is None or (_is_number(iat) and iat <= now + LEEWAY))
-        and (nbf is None or (_is_number(nbf) and nbf <= now + LEEWAY))
+        and (iat is None or (clock.is_epoch(iat) and iat <= now + LEEWAY))
+        and (nbf is None or (clock.is_epoch(nbf) and nbf <= now + LEEWAY))
         and isinstance(jti, str)
         and 0 < len(jti) <= 256
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
 
 
 def _use_jti(session: Session, client_id: str, claims: dict[str, Any]) -> bool:

@@ -15,10 +15,11 @@ from joserfc.jwk import JWKRegistry, Key
 from idp.oauth import remote_keys
 from idp.oauth.algorithms import FAPI2, signatures
 from idp.oauth.models import Client, ClientProfile
-from idp.settings import Settings
 
 LONGEST_TOKEN = 64 * 1024
 MOST_KEYS = 20
+HEADER, PAYLOAD = 0, 1
+"""Parts of a JWT (RFC 7519 §3)."""
 SMALLEST_RSA_BITS = 2048
 """RFC 7518 §3.3."""
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -35,9 +36,7 @@ class KeyUnusable(Exception):
     """A JWK cannot be used to verify signatures; the message says why, in fixed words."""
 
 
-def decode_by_client(
-    client: Client, token: str, *, algorithms: Sequence[str], settings: Settings | None = None
-) -> jwt.Token:
+def decode_by_client(client: Client, token: str, *, algorithms: Sequence[str]) -> jwt.Token:
     """Return a JWT that the client signed with a registered key and one of these algorithms.
 
     Without ``kid`` each fitting key is tried, because OIDC Core §10.1 asks for one only where it is needed.
@@ -45,7 +44,9 @@ def decode_by_client(
     :raises ClientSignatureInvalid: it did not.
     :raises remote_keys.KeysNotFetched: its keys have to be asked for first; the application does that.
     """
-    header = _read_header(token)
+    header = peek(token, HEADER) if len(token) <= LONGEST_TOKEN and token.count(".") == 2 else None
+    if header is None:
+        raise ClientSignatureInvalid
     alg, kid = header.get("alg"), header.get("kid")
     if client.profile == ClientProfile.FAPI2:
         algorithms = [one for one in algorithms if one in FAPI2]
@@ -60,18 +61,17 @@ def decode_by_client(
     raise ClientSignatureInvalid
 
 
-def _read_header(token: str) -> dict[str, Any]:
-    """Read the header to know which key to try; nothing of it is believed yet."""
-    if len(token) > LONGEST_TOKEN or token.count(".") != 2:
-        raise ClientSignatureInvalid
-    part = token.partition(".")[0]
+def peek(token: str, part: int) -> dict[str, Any] | None:
+    """Read a part of a JWT before its signature is verified, to know whose key to try; believe nothing of it.
+
+    None means that this part is no JSON object.
+    """
+    text = [*token.split("."), ""][part]
     try:
-        header = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (ValueError, RecursionError) as error:
-        raise ClientSignatureInvalid from error
-    if not isinstance(header, dict):
-        raise ClientSignatureInvalid
-    return header
+        read = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None
 
 
 def _registered_keys(client: Client, kid: str | None) -> tuple[dict[str, Any], ...]:

@@ -13,6 +13,7 @@ from idp.credentials import SecretKind
 from idp.db import is_storable
 from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused
 from idp.oauth.client_rules import check_metadata, sector_of
+from idp.oauth.consent.models import ClientConsent
 from idp.oauth.models import Client, ClientProfile, ClientStatus, TokenFamily
 
 DELETED = "deleted"
@@ -23,13 +24,6 @@ def find_client(session: Session, client_id: str | None) -> Client | None:
     """Return the client if it is registered and in good standing: a disabled one is as unknown."""
     client = session.get(Client, client_id) if client_id and is_storable(client_id) else None
     return client if client is not None and client.status == ClientStatus.ACTIVE else None
-
-
-def secret_matches(client: Client, secret: str) -> bool:
-    """Tell whether a presented secret is the client's, in constant time."""
-    return client.secret_digest is not None and credentials.equal(
-        credentials.digest(secret), client.secret_digest
-    )
 
 
 def register_client(session: Session, metadata: ClientMetadata, *, dynamic: bool = False) -> str | None:
@@ -93,8 +87,6 @@ def delete_client(session: Session, client: Client) -> None:
 
     The row stays, because the history of proxy logins and the audit log speak of it.
     """
-    from idp.oauth.consent.models import ClientConsent
-
     now = clock.now()
     client.status = ClientStatus.DISABLED
     client.secret_digest = client.registration_digest = client.jwks = client.jwks_uri = None

@@ -168,7 +168,7 @@ def _usable_until(settings: Settings, claims: Mapping[str, Any], *, nonce_requir
     """
     now, nonce = clock.epoch(clock.now()), claims.get("nonce")
     times = {name: claims[name] for name in ("iat", "nbf", "exp") if name in claims}
-    if "iat" not in times or not all(_is_time(one) for one in times.values()):
+    if "iat" not in times or not all(clock.is_epoch(one) for one in times.values()):
         raise _invalid("iat must be the time at which the proof was made; so must exp and nbf be times")
     if times.get("nbf", now) > now + TOLERANCE or times.get("exp", now) <= now - TOLERANCE:
         raise _invalid("the proof is over by its exp, or not yet good by its nbf")
@@ -185,10 +185,6 @@ def _usable_until(settings: Settings, claims: Mapping[str, Any], *, nonce_requir
 
 def _nonce(settings: Settings, window: int) -> str:
     return credentials.keyed_digest(settings.secret_key, f"dpop-nonce:{window}")
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
 
 
 def _normalized(uri: str) -> tuple[str, str, int, str] | None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from idp import credentials
 from idp.accounts.models import Account, one_of
 from idp.db import Base
 
@@ -116,12 +117,15 @@ class Client(Base):
     introspection_signed_response_alg: Mapped[str | None]
     default_max_age: Mapped[int | None]
     require_auth_time: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Kept and told back; every ID token of ours has ``auth_time``."""
     default_acr_values: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Kept and told back; a wish (OIDC Core §5.5.1.1), and there is one way of signing in."""
     resources: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     """Resource indicators (RFC 8707) that this client serves as an API; it may introspect their tokens."""
     allowed_resources: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     """Resource indicators that this client may ask tokens for."""
     backchannel_logout_session_required: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Kept and told back; every logout token of ours has ``sid``."""
     logo_uri: Mapped[str | None]
     policy_uri: Mapped[str | None]
     tos_uri: Mapped[str | None]
@@ -136,9 +140,9 @@ class Client(Base):
     # What Authlib's client authentication asks of a client (authlib.oauth2.rfc6749.ClientMixin).
     def check_client_secret(self, client_secret: str) -> bool:
         """Tell whether this is the secret; compares digests in constant time."""
-        from idp.oauth.clients import secret_matches
-
-        return secret_matches(self, client_secret)
+        return self.secret_digest is not None and credentials.equal(
+            credentials.digest(client_secret), self.secret_digest
+        )
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """Tell whether the client registered this way of authenticating, at every endpoint the same one.

@@ -12,7 +12,7 @@ from typing import Any
 from idp import clock
 from idp.db import is_storable
 from idp.oauth.algorithms import REQUEST_OBJECT
-from idp.oauth.client_keys import ClientSignatureInvalid, decode_by_client
+from idp.oauth.client_keys import HEADER, ClientSignatureInvalid, decode_by_client, peek
 from idp.oauth.models import Client, ClientProfile
 from idp.oauth.parameters import Parameters
 from idp.settings import Settings
@@ -52,7 +52,7 @@ def unfold(parameters: Parameters, client: Client, settings: Settings) -> Parame
             raise RequestObjectRefused("this client registered require_signed_request_object",
                                        "invalid_request")  # fmt: skip
         return parameters
-    claims = _verified_claims(text, client, settings)
+    claims = _verified_claims(text, client)
     _check_claims(claims, client, settings)
     if {"request", "request_uri"} & set(claims):
         raise RequestObjectRefused("a request object must not hold request or request_uri (RFC 9101 4)")
@@ -65,34 +65,22 @@ def unfold(parameters: Parameters, client: Client, settings: Settings) -> Parame
     return inside
 
 
-def _verified_claims(text: str, client: Client, settings: Settings) -> dict[str, Any]:
+def _verified_claims(text: str, client: Client) -> dict[str, Any]:
     if len(text) > LONGEST_REQUEST:
         raise RequestObjectRefused("the request object is longer than 32 KiB")
-    if _says_unsigned(text):
+    alg = (peek(text, HEADER) or {}).get("alg")
+    if isinstance(alg, str) and alg.lower() == "none":
         raise RequestObjectRefused("an unsigned request object is not supported", "request_not_supported")
     wanted = client.request_object_signing_alg
     algorithms = REQUEST_OBJECT if wanted is None else tuple({wanted} & set(REQUEST_OBJECT))
     try:
-        token = decode_by_client(client, text, algorithms=algorithms, settings=settings)
+        token = decode_by_client(client, text, algorithms=algorithms)
     except ClientSignatureInvalid as error:
         raise RequestObjectRefused("request is not signed with a registered key and alg") from error
     typ = token.header.get("typ")
     if (typ.lower() if isinstance(typ, str) else typ) not in TYPES:
         raise RequestObjectRefused("typ of the request object must be oauth-authz-req+jwt (RFC 9101 10.8)")
     return dict(token.claims)
-
-
-def _says_unsigned(text: str) -> bool:
-    """Tell whether the header says that there is no signature."""
-    import base64
-
-    head = text.partition(".")[0]
-    try:
-        header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-    except (ValueError, RecursionError):
-        return False
-    alg = header.get("alg") if isinstance(header, dict) else None
-    return isinstance(alg, str) and alg.lower() == "none"
 
 
 def _check_claims(claims: Mapping[str, Any], client: Client, settings: Settings) -> None:
@@ -105,7 +93,7 @@ def _check_claims(claims: Mapping[str, Any], client: Client, settings: Settings)
     if settings.issuer not in (audience if isinstance(audience, list) else [audience]):
         raise RequestObjectRefused("aud of the request object must be the issuer (RFC 9101 4)")
     now, exp, nbf = clock.epoch(clock.now()), claims.get("exp"), claims.get("nbf")
-    if not all(_is_moment(moment) for moment in (exp, nbf, claims.get("iat")) if moment is not None):
+    if not all(clock.is_epoch(moment) for moment in (exp, nbf, claims.get("iat")) if moment is not None):
         raise RequestObjectRefused("exp, nbf and iat of the request object must be numbers (RFC 7519 2)")
     if exp is not None and now >= exp:
         raise RequestObjectRefused("the request object is over: exp has passed")
@@ -116,10 +104,6 @@ def _check_claims(claims: Mapping[str, Any], client: Client, settings: Settings)
             raise RequestObjectRefused("exp or nbf is missing in the request object (FAPI 2.0)")
         if now - nbf > LONGEST_FAPI2_LIFE or exp - nbf > LONGEST_FAPI2_LIFE:
             raise RequestObjectRefused("nbf or exp of the request object is over an hour away (FAPI 2.0)")
-
-
-def _is_moment(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
 
 
 def _as_text(name: str, value: object) -> str:

@@ -9,7 +9,6 @@ from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 from idp.oauth.algorithms import CLIENT_ASSERTION, signatures
 from idp.oauth.client_keys import ClientSignatureInvalid, KeyUnusable, decode_by_client, import_public
 from idp.oauth.models import Client, ClientProfile
-from idp.settings import Settings
 from tests.oauth.assertions import unsigned
 
 RSA = RSAKey.generate_key(2048)
@@ -32,7 +31,7 @@ def made(key: Any, *, alg: str, kid: str | None = None) -> str:
 
 
 def decode(client: Client, token: str, algorithms: tuple[str, ...] = ALL) -> dict[str, Any]:
-    return dict(decode_by_client(client, token, algorithms=algorithms, settings=Settings()).claims)
+    return dict(decode_by_client(client, token, algorithms=algorithms).claims)
 
 
 @pytest.mark.parametrize(("key", "alg"), [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256"), (ED, "EdDSA")])

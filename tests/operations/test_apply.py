@@ -14,7 +14,7 @@ from sqlalchemy import select
 from idp.accounts.models import Account, Agency, Member, Product
 from idp.cli import cli
 from idp.demo import HANAKO, PASSWORD
-from idp.oauth.clients import find_client, secret_matches
+from idp.oauth.clients import find_client
 from idp.oauth.models import Client
 from tests.house.tree import ROOT
 from tests.oauth.relying_party import RelyingParty
@@ -65,7 +65,7 @@ def test_everything_in_the_file_is_there_afterwards_and_stays_the_second_time(
     secret = first.output.rsplit(" ", 1)[1].strip()
     stored = world.read(lambda session: find_client(session, "weather"))
     assert stored is not None
-    assert secret_matches(stored, secret)
+    assert stored.check_client_secret(secret)
     browser = world.browser()
     assert browser.sign_in("new@owner.example", PASSWORD).status_code == 303
     staff = world.browser()
@@ -114,7 +114,7 @@ def test_no_secret_is_ever_shown(
         for secret in ("ock_", PASSWORD, "another-long-password-2026", "argon2"):
             assert secret not in output
     stored = world.read(lambda session: session.get_one(Client, "weather"))
-    assert secret_matches(stored, "ock_second-secret")
+    assert stored.check_client_secret("ock_second-secret")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from idp.accounts.models import Product
 from idp.cli import cli
 from idp.demo import ClientSecrets, client_metadata, move_clients
-from idp.oauth.clients import find_client, secret_matches
+from idp.oauth.clients import find_client
 from idp.oauth.models import Client
 from tests.world import World
 
@@ -45,7 +45,7 @@ def test_a_client_is_registered_once_and_its_secret_is_shown_once(
     secret = told.output.rsplit(" ", 1)[1].strip()
     stored = world.read(lambda session: find_client(session, "weather"))
     assert stored is not None
-    assert secret_matches(stored, secret)
+    assert stored.check_client_secret(secret)
     again = idp("client", "register", described)
     assert again.exit_code == 1
     assert "client_id: is registered already" in again.output
@@ -101,7 +101,7 @@ def test_a_demo_on_other_ports_takes_its_addresses_along(world: World) -> None:
     mypage = world.read(lambda session: session.get(Client, "mypage"))
     assert mypage is not None
     assert mypage.redirect_uris == ["http://localhost:9001/oidc/callback"]
-    assert secret_matches(mypage, world.template.mypage_secret)
+    assert mypage.check_client_secret(world.template.mypage_secret)
     assert client_metadata(moved, secrets)[0].client_id == "mypage"
 
 

@@ -12,6 +12,7 @@ from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
+from idp.oauth.client_metadata import AUTHORIZATION_CODE
 from idp.oauth.issuing import issue, live_scope, revoke_family, standing_to_issue
 from idp.oauth.models import AuthorizationCode, Client
 from idp.oauth.parameters import Parameters
@@ -24,7 +25,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z")
 class AuthorizationCodeGrant(Grant):
     """Redeem a code: everything is checked before it is used up, so a wrong request does not burn it."""
 
-    GRANT_TYPE = "authorization_code"
+    GRANT_TYPE = AUTHORIZATION_CODE
     code: AuthorizationCode
     audience: str
 

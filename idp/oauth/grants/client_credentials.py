@@ -9,6 +9,7 @@ from typing import Any
 from authlib.oauth2.rfc6749 import InvalidScopeError
 from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 
+from idp.oauth.client_metadata import CLIENT_CREDENTIALS
 from idp.oauth.issuing import token_type
 from idp.oauth.models import Client
 from idp.oauth.parameters import Parameters
@@ -21,7 +22,7 @@ from idp.oauth.tokens import Subject, mint_access_token
 class ClientCredentialsGrant(Grant):
     """Issue an access token whose ``sub`` is the client (RFC 9068 §2.2)."""
 
-    GRANT_TYPE = "client_credentials"
+    GRANT_TYPE = CLIENT_CREDENTIALS
     scope: frozenset[str]
     audience: str
 

@@ -12,6 +12,7 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.mail import messages
+from idp.oauth.client_metadata import REFRESH_TOKEN
 from idp.oauth.issuing import issue, live_scope, refresh_token_end, revoke_family, standing_to_issue
 from idp.oauth.models import Client, ClientProfile, RefreshToken
 from idp.oauth.parameters import Parameters
@@ -26,7 +27,7 @@ class RefreshTokenGrant(Grant):
     §5.3.2.1); docs/decisions/0015-dpop-nonces.md says why nobody else has a second try.
     """
 
-    GRANT_TYPE = "refresh_token"
+    GRANT_TYPE = REFRESH_TOKEN
     token: RefreshToken
     scope: frozenset[str]
     audience: str

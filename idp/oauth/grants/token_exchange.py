@@ -22,6 +22,7 @@ from idp.audit.service import record_event
 from idp.delegation import proxy_logins, tickets
 from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
 from idp.delegation.rules import ExchangeRefusal, SessionKind
+from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from idp.oauth.clients import find_client
 from idp.oauth.issuing import (
     act_claim,
@@ -79,7 +80,7 @@ class _Asked:
 class TokenExchangeGrant(Grant):
     """Exchange a delegation grant and a staff member's token for an act-as token or an act-as ticket."""
 
-    GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
+    GRANT_TYPE = TOKEN_EXCHANGE
     asked: _Asked
     authority: Authority
     audience: Client

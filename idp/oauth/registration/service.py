@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
@@ -68,7 +68,7 @@ def revoke_initial_token(session: Session, token_id: uuid.UUID) -> bool:
     return found is not None
 
 
-def _usable(secret: str) -> tuple[object, ...]:
+def _usable(secret: str) -> tuple[ColumnElement[bool], ...]:
     token = InitialAccessToken
     return (
         token.digest == credentials.digest(secret), token.revoked_at.is_(None),
@@ -81,7 +81,7 @@ def check_initial_token(session: Session, secret: str) -> None:
 
     :raises RegistrationTokenRefused: it permits nothing.
     """
-    if session.scalars(select(InitialAccessToken.id).where(*_usable(secret))).first() is None:  # type: ignore[arg-type]
+    if session.scalars(select(InitialAccessToken.id).where(*_usable(secret))).first() is None:
         raise RegistrationTokenRefused
 
 
@@ -94,7 +94,7 @@ def register(session: Session, metadata: ClientMetadata, secret: str) -> Registe
     own = register_client(session, metadata, dynamic=True)
     used = session.execute(
         update(InitialAccessToken)
-        .where(*_usable(secret))  # type: ignore[arg-type]
+        .where(*_usable(secret))
         .values(uses_left=InitialAccessToken.uses_left - 1)
         .returning(InitialAccessToken.id)
     ).first()
