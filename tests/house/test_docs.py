@@ -138,6 +138,8 @@ def test_every_decision_that_the_code_names_exists_and_is_listed() -> None:
     assert not unlisted, told(unlisted, rule="List these in docs/decisions/README.md:")
     numbers = [PurePosixPath(path).name[:4] for path in present]
     assert numbers == sorted(set(numbers)), "two decisions share a number"
+    listed = re.findall(r"^\| \[(\d{4})\]", text_of("docs/decisions/README.md"), re.MULTILINE)
+    assert listed == sorted(listed), "docs/decisions/README.md lists decisions in their order"
 
 
 @pytest.mark.parametrize("target", ["docs/nowhere.md", "#no-such-heading", "../outside.md"])
