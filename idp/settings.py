@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     """The database: `sqlite:///idp.sqlite3`, or `postgresql://user:password@host/name` (PostgreSQL 14 or
     newer), with libpq's parameters behind a `?`, such as `sslmode=verify-full`."""
     secret_key: str = DEVELOPMENT_SECRET
-    """Signs the browser cookie. At least 32 characters outside development."""
+    """Signs the browser cookie and makes DPoP nonces and digests of devices' numbers. At least 32
+    characters outside development."""
     encryption_key: str = DEVELOPMENT_SECRET
     """Encrypts signing keys, waiting mails and unfinished registrations in the database; needed to check a
     password. Pairwise subjects are derived from it, so it stays the same as long as the club exists."""
