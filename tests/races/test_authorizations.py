@@ -56,9 +56,9 @@ def said(world: World) -> Counter[str]:
 def test_nothing_of_an_app_outlives_the_consent_that_is_taken_back_beside_it(
     arena: Arena, world: World, rounds: range
 ) -> None:
-    garden, browser = third_party(world), world.browser(HANAKO)
-    query, path = urlencode(garden.request(scope="openid")), "/account/apps/disconnect?client_id=garden"
-    living = select(func.count()).where(TokenFamily.client_id == "garden", TokenFamily.revoked_at.is_(None))
+    garden, browser = third_party(world, "orchard"), world.browser(HANAKO)
+    query, path = urlencode(garden.request(scope="openid")), "/account/apps/disconnect?client_id=orchard"
+    living = select(func.count()).where(TokenFamily.client_id == "orchard", TokenFamily.revoked_at.is_(None))
     for _round in rounds:
         garden.code_for(browser, scope="openid")
         fields = dict(forms_of(browser.get(path))[0].fields)
