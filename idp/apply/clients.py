@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 
 from idp.apply.changes import Change, Kind, compared
 from idp.apply.reading import Node
+from idp.oauth.api_scopes import known_scopes
 from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused, metadata_of
 from idp.oauth.client_rules import check_metadata
 from idp.oauth.clients import change_client, is_deleted, register_client, set_client_status
 from idp.oauth.models import Client, ClientStatus
-from idp.oauth.scopes import PERMISSIONS, SCOPES
 
 _REFERENCES = ("secret_file", "secret_env")
 _FIELDS = tuple(one.name for one in fields(ClientMetadata) if one.name != "secret")
@@ -33,12 +33,6 @@ def read_client(node: Node) -> tuple[Node, ClientMetadata, ClientStatus] | None:
     except ClientMetadataRefused as refused:
         node.problems.add(node.at(_place(refused, given)), refused.reason)
         return None
-    for scope in metadata.scope.split():
-        if scope not in SCOPES or scope in PERMISSIONS:
-            node.problems.add(
-                node.at("scope"), "must be some of " + " ".join(sorted(set(SCOPES) - PERMISSIONS))
-            )
-            return None
     return node, metadata, ClientStatus(status or "active")
 
 
@@ -68,6 +62,10 @@ def apply_client(
 ) -> Change | None:
     """Register or change a client; None where something is wrong."""
     what, client = f"client {metadata.client_id}", session.get(Client, metadata.client_id)
+    known = known_scopes(session)
+    if set(metadata.scope.split()) - known:
+        node.problems.add(node.at("scope"), "must be some of " + " ".join(sorted(known)))
+        return None
     if client is not None and is_deleted(client):
         node.problems.add(node.at("client_id"), "was deleted; its id is never given again")
         return None

@@ -9,13 +9,15 @@ from idp.apply.changes import Change, Kind
 from idp.apply.clients import apply_client, read_client
 from idp.apply.people import apply_agency, apply_owner, apply_product
 from idp.apply.reading import FileUnusable, Node, Problems, load_file
+from idp.apply.scopes import apply_scope
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 
-SECTIONS = ("clients", "products", "owners", "agencies")
-_NAMES = {"clients": "client_id", "products": "serial_number", "owners": "email", "agencies": "email"}
+SECTIONS = ("scopes", "clients", "products", "owners", "agencies")
+_NAMES = {"scopes": "name", "clients": "client_id", "products": "serial_number", "owners": "email",
+          "agencies": "email"}  # fmt: skip
 
 
 class _DryRun(Exception):
@@ -33,7 +35,9 @@ def apply_file(session: Session, path: Path) -> list[Change]:
         _check_unique(root, section, name)
     read = [read_client(node) for node in root.children("clients")]
     problems.check()
-    changes: list[Change | None] = [apply_client(session, *one) for one in read if one is not None]
+    changes: list[Change | None] = [apply_scope(session, node) for node in root.children("scopes")]
+    problems.check()
+    changes += [apply_client(session, *one) for one in read if one is not None]
     changes += [apply_product(session, node) for node in root.children("products")]
     changes += [apply_owner(session, node) for node in root.children("owners")]
     for node in root.children("agencies"):
@@ -55,7 +59,7 @@ def _check_unique(root: Node, section: str, name: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--dry-run", is_flag=True, help="Show what would change, and store nothing.")
 def apply(file: Path, *, dry_run: bool) -> None:
-    """Make clients, products, owners and agencies what a YAML or JSON file says; secrets are printed once."""
+    """Make scopes, clients, products and people what a YAML or JSON file says; secrets are printed once."""
     settings = Settings.from_environment()
     database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
     changes: list[Change] = []

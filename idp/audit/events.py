@@ -55,5 +55,6 @@ class Event(StrEnum):
     CLIENT_SECRET_ROTATED = "client.secret_rotated"  # noqa: S105 - an event
     REGISTRATION_TOKEN_ISSUED = "registration_token.issued"  # noqa: S105 - an event
     REGISTRATION_TOKEN_REVOKED = "registration_token.revoked"  # noqa: S105 - an event
+    SCOPE_REGISTERED = "scope.registered"
     KEY_ROTATED = "key.rotated"
     KEY_WITHDRAWN = "key.withdrawn"

@@ -11,6 +11,7 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.db import is_storable
+from idp.oauth.api_scopes import known_scopes
 from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused
 from idp.oauth.client_rules import check_metadata, sector_of
 from idp.oauth.consent.models import ClientConsent
@@ -33,6 +34,7 @@ def register_client(session: Session, metadata: ClientMetadata, *, dynamic: bool
     :raises ClientMetadataRefused: a field is wrong.
     """
     check_metadata(metadata, dynamic=dynamic)
+    _check_scope(session, metadata)
     if session.get(Client, metadata.client_id) is not None:
         raise ClientMetadataRefused("client_id", "is registered already")
     client = Client(client_id=metadata.client_id, created_at=clock.now())
@@ -53,12 +55,19 @@ class ClientChange:
     """A secret that was made because the client needs one now."""
 
 
+def _check_scope(session: Session, metadata: ClientMetadata) -> None:
+    known = known_scopes(session)
+    if set(metadata.scope.split()) - known:
+        raise ClientMetadataRefused("scope", "must be some of " + " ".join(sorted(known)))
+
+
 def change_client(session: Session, metadata: ClientMetadata, *, dynamic: bool = False) -> ClientChange:
     """Give a client other metadata; its secret stays where it still needs one.
 
     :raises ClientMetadataRefused: a field is wrong, or there is no such client.
     """
     check_metadata(metadata, dynamic=dynamic)
+    _check_scope(session, metadata)
     client = session.get(Client, metadata.client_id)
     if client is None:
         raise ClientMetadataRefused("client_id", "is not registered")

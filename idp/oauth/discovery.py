@@ -1,6 +1,6 @@
 """The metadata documents (OIDC Discovery 1.0 §3, RFC 8414 §2), made from what the code itself accepts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from idp.oauth.algorithms import CLIENT_ASSERTION, DPOP_PROOF, REQUEST_OBJECT, SERVER_SIGNING
@@ -8,7 +8,7 @@ from idp.oauth.authorization_request import ACR_VALUES, DISPLAYS, PROMPTS
 from idp.oauth.authorization_response import RESPONSE_MODES
 from idp.oauth.client_metadata import AUTH_METHODS
 from idp.oauth.models import SubjectType
-from idp.oauth.scopes import PERMISSIONS, PERSON_CLAIMS, SCOPES
+from idp.oauth.scopes import PERSON_CLAIMS
 from idp.settings import Settings
 
 ADDRESSES = {
@@ -32,10 +32,15 @@ _PAGES = {
 
 
 def metadata(
-    settings: Settings, *, grant_types: Sequence[str], address_of: Callable[[str], str]
+    settings: Settings,
+    *,
+    scopes: Iterable[str],
+    grant_types: Sequence[str],
+    address_of: Callable[[str], str],
 ) -> dict[str, Any]:
     """Return the metadata of this server.
 
+    :param scopes: those that a client may register.
     :param grant_types: those that the token endpoint dispatches to.
     :param address_of: tells where something is served, by its name in ``ADDRESSES``.
     """
@@ -45,7 +50,7 @@ def metadata(
         **{name: address_of(endpoint) for name, endpoint in ADDRESSES.items()},
         **{name: page for name, page in pages.items() if page},
         "require_pushed_authorization_requests": False,
-        "scopes_supported": sorted(set(SCOPES) - PERMISSIONS),
+        "scopes_supported": sorted(scopes),
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(grant_types),

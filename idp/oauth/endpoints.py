@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_resp
 from flask import request as flask_request
 
 from idp.oauth.algorithms import DPOP_PROOF
+from idp.oauth.api_scopes import known_scopes
 from idp.oauth.bearer import DPOP, check_presented_proof, find_token, identify
 from idp.oauth.cors import add_cors_headers
 from idp.oauth.device.authorization import authorize_device
@@ -116,7 +117,8 @@ def discovery() -> Response:
     """Serve the metadata (OIDC Discovery §4, RFC 8414 §3)."""
     origin = current_settings().issuer_origin
     body = metadata(
-        current_settings(), grant_types=[grant.GRANT_TYPE for grant in GRANTS],
+        current_settings(), scopes=known_scopes(current_session()),
+        grant_types=[grant.GRANT_TYPE for grant in GRANTS],
         address_of=lambda endpoint: f"{origin}{url_for(endpoint)}",
     )  # fmt: skip
     return _cacheable(body)

@@ -169,6 +169,17 @@ class Client(Base):
         return frozenset(self.scope.split())
 
 
+class ApiScope(Base):
+    """A scope of another API of the maker's, with the words that people read before they allow it."""
+
+    __tablename__ = "api_scopes"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    words: Mapped[str]
+    words_en: Mapped[str]
+    for_clients: Mapped[bool] = mapped_column(default=False)
+
+
 class AuthorizationRequest(Base):
     """A validated request to the authorization endpoint; the later steps carry only its id.
 

@@ -1,6 +1,6 @@
 """The scopes that this server knows, what each is for, and which claims it opens (OIDC Core §5.4).
 
-A scope that is not here does not exist.
+The maker's other APIs have scopes too, which an operator registers (``api_scopes.py``).
 """
 
 from typing import Any
@@ -43,11 +43,12 @@ PERSON_CLAIMS = frozenset(name for names in CLAIMS_OF_SCOPE.values() for name in
 
 
 def grantable(asked: str, client: Client) -> frozenset[str]:
-    """Return what is left of the asked scopes: known, registered for the client, a person's to give.
+    """Return what is left of the asked scopes: registered for the client, and a person's to give.
 
-    A client without refresh tokens has nothing to go on with when the person is away (OIDC Core §11).
+    A client can register known scopes only. One without refresh tokens has nothing to go on with when the
+    person is away (OIDC Core §11).
     """
-    scope = frozenset(asked.split()) & client.scopes & frozenset(SCOPES) - PERMISSIONS - FOR_CLIENTS
+    scope = frozenset(asked.split()) & client.scopes - PERMISSIONS - FOR_CLIENTS
     return scope if REFRESH_TOKEN in client.grant_types else scope - {OFFLINE_ACCESS}
 
 

@@ -171,6 +171,24 @@ def test_a_password_may_come_as_its_hash(world: World, apply: Apply) -> None:
     assert world.browser().sign_in("new@owner.example", PASSWORD).status_code == 303
 
 
+def test_scopes_of_other_apis_are_put_with_their_words(world: World, apply: Apply) -> None:
+    scope = {
+        "name": "energy.read",
+        "words": "発電量の記録を見ること",
+        "words_en": "See how much was generated",
+    }
+    content = {"scopes": [scope], "clients": [{**CLIENT, "scope": "openid energy.read"}]}
+    assert "2 added" in apply(content).output
+    assert "2 unchanged" in apply(content).output
+    changed = apply({"scopes": [{**scope, "words": "発電量を見ること"}]}, "--dry-run")
+    assert "words: 発電量の記録を見ること → 発電量を見ること" in changed.output
+    for wrong, told in (({"name": "openid"}, "no scope of this server"), ({"name": "a b"}, "visible ASCII"),
+                        ({"for_clients": "yes"}, "true or false")):  # fmt: skip
+        refused = apply({"scopes": [{**scope, **wrong}]})
+        assert refused.exit_code == 1
+        assert told in refused.output
+
+
 def test_what_the_file_does_not_name_stays(world: World, apply: Apply) -> None:
     def everything() -> list[int]:
         return [world.count(model) for model in (Client, Account, Agency, Member, Product)]

@@ -4,6 +4,7 @@ import uuid
 from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request, url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -11,6 +12,7 @@ from idp.accounts.sessions.access import current_account, current_browser_sessio
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.oauth import cors
+from idp.oauth.api_scopes import scope_words
 from idp.oauth.authorization_request import AskedFor, NoRedirect
 from idp.oauth.authorization_response import origin_of
 from idp.oauth.authorize import answer_consent, find_stored, step_of
@@ -78,7 +80,9 @@ def _show(stored: AuthorizationRequest, *, status: int = 200) -> Response:
     g.form_action_extra = [origin_of(asked.redirect_uri)]
     page = render_template(
         "oauth/consent.html",
-        asking=asking_of(client, asked.scopes, asked.claim_names, redirect_uri=asked.redirect_uri),
+        asking=asking_of(
+            client, asked.scopes, asked.claim_names, api_words=_api_words(), redirect_uri=asked.redirect_uri
+        ),
         is_own=client.first_party, may_be_anybody=service.may_be_anybody(client, asked.redirect_uri),
         account=current_account(), other_person=sign_in_for(SignInPage(client.sign_in_page), stored.id),
     )  # fmt: skip
@@ -93,7 +97,8 @@ def _show(stored: AuthorizationRequest, *, status: int = 200) -> Response:
 def show() -> View:
     """List the apps that the person is connected with."""
     apps = service.list_apps(current_session(), current_account().id)
-    shown = [(app, asking_of(app.client, app.scope, app.claims)) for app in apps]
+    words = _api_words()
+    shown = [(app, asking_of(app.client, app.scope, app.claims, api_words=words)) for app in apps]
     return render_template("oauth/apps.html", apps=shown, is_owner=current_account().owner is not None)
 
 
@@ -102,7 +107,7 @@ def show() -> View:
 def confirm() -> View:
     """Ask once more before an app loses everything, naming it and the effect."""
     app = _named_app()
-    asking = asking_of(app.client, app.scope, app.claims)
+    asking = asking_of(app.client, app.scope, app.claims, api_words=_api_words())
     return render_template("oauth/app_disconnect.html", app=app, asking=asking)
 
 
@@ -115,6 +120,10 @@ def disconnect() -> View:
     name = localized(app.client, "client_name")
     flash(_("%(app)s との連携を終了しました。", app=name), "success")
     return redirect(url_for(".show"), code=303)
+
+
+def _api_words() -> dict[str, str]:
+    return scope_words(current_session(), language=get_locale().language)
 
 
 def _named_app() -> service.ConnectedApp:

@@ -1,6 +1,6 @@
 """What an app asks for, in words that a person reads before allowing it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -43,19 +43,24 @@ class Asking:
 
 
 def asking_of(
-    client: Client, scope: frozenset[str], claims: frozenset[str], *, redirect_uri: str | None = None
-) -> Asking:
+    client: Client, scope: frozenset[str], claims: frozenset[str], *, api_words: Mapping[str, str],
+    redirect_uri: str | None = None,
+) -> Asking:  # fmt: skip
     """Return what is shown of an app that gets these scopes and these single claims.
 
-    ``redirect_uri`` is where this very answer goes; without one every place that the app registered is named.
+    ``api_words`` are those of the other APIs' scopes, in the language of the page. ``redirect_uri`` is where
+    this very answer goes; without one every place that the app registered is named.
     """
     opened = scope | {one for one, names in CLAIMS_OF_SCOPE.items() if claims & set(names)}
     name = localized(client, "client_name") or client.client_id
     days = current_settings().offline_refresh_lifetime // 86400
+    own = {one: str(words) % {"days": days} for one, words in WORDS.items()}
+    lines = {**own, **api_words}
+    lines[OFFLINE_ACCESS] = lines.pop(OFFLINE_ACCESS)  # says 上のこと, so it stands below them
     return Asking(
         name, name[:1], _home_of([redirect_uri] if redirect_uri is not None else client.redirect_uris),
         policy_uri=localized(client, "policy_uri"), tos_uri=localized(client, "tos_uri"),
-        can=tuple(str(words) % {"days": days} for one, words in WORDS.items() if one in opened),
+        can=tuple(words for one, words in lines.items() if one in opened),
         cannot=_cannot(client, opened),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from math import ceil
 from uuid import UUID
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask_babel import get_locale
 from werkzeug.wrappers import Response
 
 from idp import clock, credentials
@@ -18,6 +19,7 @@ from idp.accounts.sessions.access import (
     current_browser_session,
     sign_in_address,
 )
+from idp.oauth.api_scopes import scope_words
 from idp.oauth.consent.words import asking_of, localized
 from idp.oauth.device import service
 from idp.oauth.device.forms import UserCodeForm
@@ -135,10 +137,11 @@ def _show_form(form: UserCodeForm, *, status: int = 400, is_unknown: bool = Fals
 
 def _show_request(device: DeviceRequest, form: UserCodeForm, signed_in: BrowserSession) -> View:
     scope, now, settings = frozenset(device.scope.split()), clock.now(), current_settings()
+    words = scope_words(current_session(), language=get_locale().language)
     return render_template(
         "oauth/device_confirm.html", device=device, form=form, proof=_proof(device, signed_in),
         network=compare_networks(device.address, request.remote_addr or ""),
-        asking=asking_of(device.client, scope - {OFFLINE_ACCESS}, frozenset()),
+        asking=asking_of(device.client, scope - {OFFLINE_ACCESS}, frozenset(), api_words=words),
         minutes_ago=int((now - device.created_at).total_seconds()) // 60,
         days=settings.offline_refresh_lifetime // 86400 if OFFLINE_ACCESS in scope else 0,
         hours=settings.session_lifetime // 3600,
