@@ -8,6 +8,8 @@ from idp.demo import HANAKO
 from idp.oauth.clients import set_client_status
 from idp.oauth.consent.models import ClientConsent
 from idp.oauth.models import Client, ClientStatus
+from idp.oauth.registration import service
+from idp.oauth.registration.document import metadata_in, with_operators_word
 from tests.oauth.registrar import CALLBACK, Registrar, expect_error
 from tests.world import World
 
@@ -154,3 +156,14 @@ def test_other_methods_are_told_which_there_are(registrar: Registrar, registered
     answer = registrar.send({}, method="GET")
     assert (answer.status_code, answer.get_json()["error"]) == (405, "invalid_request")
     assert CALLBACK not in answer.text
+
+
+def test_what_an_operator_decides_while_a_replacement_is_read_stays(world: World) -> None:
+    """§2.2. Reading one can take seconds: the host of ``sector_identifier_uri`` is asked."""
+    registrar = Registrar(world)
+    app = registrar.register()
+    document = {"redirect_uris": [CALLBACK], "client_name": "新しい名前"}
+    read = with_operators_word(metadata_in(document, client_id=app["client_id"]), registrar.stored(app))
+    world.write(lambda session: setattr(session.get_one(Client, app["client_id"]), "first_party", True))
+    world.write(lambda session: service.replace(session, read, app["registration_access_token"]))
+    assert (registrar.stored(app).client_name, registrar.stored(app).first_party) == ("新しい名前", True)

@@ -12,10 +12,12 @@ from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
+from idp.db import is_storable
 from idp.errors import Refusal
 from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.clients import change_client, delete_client, find_client, register_client
 from idp.oauth.models import Client
+from idp.oauth.registration.document import with_operators_word
 from idp.oauth.registration.models import InitialAccessToken
 
 
@@ -107,11 +109,15 @@ def register(session: Session, metadata: ClientMetadata, secret: str) -> Registe
     return Registered(client, own, token)
 
 
-def managed_client(session: Session, client_id: str, secret: str) -> Client:
+def managed_client(session: Session, client_id: str, secret: str, *, to_change: bool = False) -> Client:
     """Return the client that a registration access token manages (RFC 7592 §2).
 
+    :param to_change: nobody else changes or deletes it until the unit of work ends.
     :raises RegistrationTokenRefused: it manages no such client, whether there is one or not.
     """
+    if to_change and is_storable(client_id):
+        row = select(Client.client_id).where(Client.client_id == client_id)
+        session.execute(row.with_for_update(key_share=True))
     client = find_client(session, client_id)
     digest = client.registration_digest if client is not None else None
     if client is None or digest is None or not credentials.equal(credentials.digest(secret), digest):
@@ -120,12 +126,12 @@ def managed_client(session: Session, client_id: str, secret: str) -> Client:
 
 
 def replace(session: Session, metadata: ClientMetadata, secret: str) -> Registered:
-    """Replace everything that a client registered (RFC 7592 §2.2)."""
-    client = managed_client(session, metadata.client_id, secret)
-    change = change_client(session, metadata, dynamic=True)
+    """Replace everything that a client registered (RFC 7592 §2.2), but for what an operator says now."""
+    client = managed_client(session, metadata.client_id, secret, to_change=True)
+    change = change_client(session, with_operators_word(metadata, client), dynamic=True)
     return Registered(client, change.secret, secret)
 
 
 def delete(session: Session, client_id: str, secret: str) -> None:
     """Delete a client at its own word (RFC 7592 §2.3)."""
-    delete_client(session, managed_client(session, client_id, secret))
+    delete_client(session, managed_client(session, client_id, secret, to_change=True))
