@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import responses
+import structlog
 from flask import Flask
 
 from clients.mypage.app import create_app
@@ -31,3 +32,11 @@ def app(server: PlayedServer, tmp_path: Path) -> Flask:
 def browser(app: Flask, server: PlayedServer) -> Browser:
     """A browser with nobody signed in."""
     return Browser(app, server)
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """Let the kit set up its logs as in a process of its own; a test of the server may have set up others."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
