@@ -12,13 +12,11 @@ from sqlalchemy import func, select
 from idp import credentials
 from idp.accounts.models import Account, Agency, Member, Product
 from idp.accounts.rules import MemberRole
-from idp.credentials import Sealer
 from idp.db import Database
 from idp.delegation import service
 from idp.delegation.rules import READ, WRITE
 from idp.delegation.service import Consent
 from idp.demo import MODELS, PASSWORD, AgencyPart, MemberPart, OwnerPart, make_agency, make_owner
-from idp.settings import DEVELOPMENT_SECRET
 from idp.unit_of_work import unit_of_work
 
 ANSWER_DAYS = 30
@@ -30,9 +28,10 @@ class Casting:
 
     database: Database
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-    password_hash: str = field(
-        default_factory=lambda: credentials.hash_password(PASSWORD, Sealer(DEVELOPMENT_SECRET))
-    )
+    password_hash: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.password_hash = credentials.hash_password(PASSWORD, self.database.sealer)
 
     def owner(self, *, name: str = "森 千代子", furigana: str = "モリ チヨコ", units: int = 1) -> OwnerPart:
         """Add an owner with so many units."""
