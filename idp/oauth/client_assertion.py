@@ -2,6 +2,7 @@
 
 The audience must be our issuer as one string and nothing else: a list, or the token endpoint's address,
 lets an assertion made for another server be used here (CVE-2025-27370).
+DEVIATION docs/decisions/0019-the-issuer-is-the-audience.md
 """
 
 from collections.abc import Mapping
