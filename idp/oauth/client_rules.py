@@ -25,7 +25,7 @@ from idp.oauth.models import ApplicationType, ClientProfile, SubjectType
 
 LONGEST_TEXT = 2048
 MOST_VALUES = 50
-_BLANK = " \u115f\u1160\u2800\u3164\uffa0"
+_BLANK = " \u3000\u115f\u1160\u2800\u3164\uffa0"
 """Characters that count as printable and show nothing: a name must not be made of them alone."""
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 """Name or address, and port. Other marks mean something in a Content-Security-Policy, or to a person."""
@@ -103,7 +103,7 @@ def _check_sizes(metadata: ClientMetadata) -> None:
             if (
                 len(text) > LONGEST_TEXT
                 or not (one.name == "scope" or text.strip(_BLANK))
-                or not text.isprintable()
+                or not text.replace("\u3000", " ").isprintable()  # the space of Japanese names
             ):
                 raise ClientMetadataRefused(
                     one.name, f"must be 1 to {LONGEST_TEXT} characters without control characters"

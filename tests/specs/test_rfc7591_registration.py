@@ -111,7 +111,7 @@ def test_unknown_fields_are_ignored_and_tagged_ones_kept(registrar: Registrar) -
                          ["refresh_token"]], ["authorization_code", "refresh_token"]),
         ("response_types", [["token"], ["code", "code id_token"], ["id_token"], "code", []], ["code"]),
         ("scope", ["act_as", "nonsense", 7, "", "delegations.read"], "openid email act_as"),
-        ("client_name", [7, "", "x\x07", "x" * 2049], "アプリ ☀"),
+        ("client_name", [7, "", "\u3000", "x\x07", "x" * 2049], "アプリ\u3000☀"),
         ("client_uri", ["javascript:alert(1)", "data:,x", "app.example", "https://a@b/", "https://"],
          "http://app.example"),
         ("logo_uri", ["ftp://app.example/logo", "javascript:1", 7], "https://app.example/logo.png"),
