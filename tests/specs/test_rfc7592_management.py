@@ -113,6 +113,20 @@ def test_a_deleted_client_is_as_unknown_with_everything_it_was_given(
     assert living == []
 
 
+def test_a_client_that_moves_asks_people_again(
+    world: World, registrar: Registrar, registered: dict[str, Any]
+) -> None:
+    party, hanako = registrar.party(registered), world.browser(HANAKO)
+    path = party.authorize(hanako, scope="openid").expect_consent()
+    party.allow(hanako, path, scope="openid").expect_code()
+    renamed = document(registered, client_name="別の名前")
+    assert registrar.manage(registered, "PUT", renamed).status_code == 200
+    party.authorize(hanako, scope="openid", prompt="none").expect_code()
+    moved = document(registered, redirect_uris=[CALLBACK, "https://elsewhere.example/cb"])
+    assert registrar.manage(registered, "PUT", moved).status_code == 200
+    party.authorize(hanako, scope="openid", prompt="none").expect_error("consent_required")
+
+
 @pytest.mark.parametrize("method", MANAGED)
 def test_any_other_token_and_any_other_client_get_one_and_the_same_answer(
     world: World, registrar: Registrar, registered: dict[str, Any], method: str

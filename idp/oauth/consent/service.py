@@ -88,6 +88,15 @@ def remember_consent(session: Session, client: Client, account_id: uuid.UUID, as
     session.flush()
 
 
+def forget_consents(session: Session, client_id: str) -> None:
+    """Ask everybody again about a client at the next request; what it holds already stays good."""
+    session.execute(
+        update(ClientConsent)
+        .where(ClientConsent.client_id == client_id, ClientConsent.revoked_at.is_(None))
+        .values(revoked_at=clock.now())
+    )
+
+
 def _joined(scope: frozenset[str]) -> str:
     return " ".join(sorted(scope))
 

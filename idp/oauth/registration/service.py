@@ -16,6 +16,7 @@ from idp.db import is_storable
 from idp.errors import Refusal
 from idp.oauth.client_metadata import ClientMetadata
 from idp.oauth.clients import change_client, delete_client, find_client, register_client
+from idp.oauth.consent.service import forget_consents
 from idp.oauth.models import Client
 from idp.oauth.registration.document import with_operators_word
 from idp.oauth.registration.models import InitialAccessToken
@@ -126,9 +127,16 @@ def managed_client(session: Session, client_id: str, secret: str, *, to_change: 
 
 
 def replace(session: Session, metadata: ClientMetadata, secret: str) -> Registered:
-    """Replace everything that a client registered (RFC 7592 §2.2), but for what an operator says now."""
+    """Replace everything that a client registered (RFC 7592 §2.2), but for what an operator says now.
+
+    A client that is at home somewhere else from now on asks people again: what they allowed went to the
+    places that they saw, and whoever found the token of the registration must not inherit it silently.
+    """
     client = managed_client(session, metadata.client_id, secret, to_change=True)
+    places = set(client.redirect_uris)
     change = change_client(session, with_operators_word(metadata, client), dynamic=True)
+    if set(client.redirect_uris) - places:
+        forget_consents(session, client.client_id)
     return Registered(client, change.secret, secret)
 
 
