@@ -11,9 +11,7 @@ from tests.databases import POSTGRES, SQLITE, Databases, is_sqlite
 from tests.oauth.relying_party import RelyingParty, parties_of
 from tests.world import Template, World, make_template
 
-ON_BOTH = frozenset(
-    {"attacks", "delegation", "mail", "oauth", "operations", "races", "specs", "test_database"}
-)
+ON_BOTH = frozenset({"attacks", "delegation", "mail", "oauth", "operations", "races", "test_database"})
 """Folders whose tests run on SQLite and on PostgreSQL unless ``--database`` names one."""
 
 
