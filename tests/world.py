@@ -46,7 +46,7 @@ from idp.oauth.keys import new_client_key
 from idp.oauth.models import Client, SigningKey
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
-from tests.accounts.visitor import Visitor
+from tests.accounts.visitor import Served, Visitor
 from tests.clients_of_the_world import register_more_clients
 from tests.databases import Databases
 from tests.error_words import watch_error_words
@@ -167,6 +167,11 @@ class World:
         app.extensions["database"] = self.database
         return app
 
+    @property
+    def served(self) -> Served:
+        """What browsers and relying parties speak to."""
+        return self.app
+
     def restart(self) -> None:
         """Begin again with a new application, which knows nothing of what the last one has read."""
         self._own_app = watch_error_words(create_app(self.settings, self.database))
@@ -182,7 +187,7 @@ class World:
 
     def browser(self, person: OwnerPart | MemberPart | None = None) -> Visitor:
         """Return a new browser, with this person signed in by the form that is theirs."""
-        browser = Visitor(self.app, self.settings)
+        browser = Visitor(self.served, self.settings)
         if person is not None:
             path = "/sign-in" if isinstance(person, OwnerPart) else "/store/linkaccounts"
             answer = browser.sign_in(person.email, PASSWORD, path=path)
@@ -193,7 +198,7 @@ class World:
         """Call an API (or userinfo) with an access token."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= options.pop("headers", {})
-        return self.app.test_client(use_cookies=False).open(
+        return self.served.test_client(use_cookies=False).open(
             path, method=method, base_url=self.settings.issuer, headers=headers, **options
         )
 

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Protocol
 
-from flask import Flask
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from idp.settings import Settings
 
@@ -67,12 +66,19 @@ def read_forms(html: str) -> list[PostForm]:
     return reader.forms
 
 
+class Served(Protocol):
+    """What browsers and relying parties speak to: an application in this process, or a server elsewhere."""
+
+    def test_client(self, *, use_cookies: bool = True) -> Client:
+        """Return a new browser."""
+
+
 class Visitor:
     """One browser with its own cookies."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, served: Served, settings: Settings) -> None:
         self.settings = settings
-        self.client = app.test_client()
+        self.client = served.test_client()
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """Open a page; redirects are not followed."""

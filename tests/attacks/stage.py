@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
@@ -17,7 +16,7 @@ from idp.demo import ClientSecrets, MemberPart, OwnerPart, move_clients
 from idp.oauth.client_metadata import AUTHORIZATION_CODE, REFRESH_TOKEN, ClientMetadata
 from idp.oauth.clients import register_client
 from idp.settings import Settings
-from tests.accounts.visitor import Visitor
+from tests.accounts.visitor import Served, Visitor
 from tests.attacks.wire import Wire
 from tests.races.arena import FAILURE_MARKS, Arena
 from tests.world import Template, World
@@ -45,9 +44,9 @@ class Stage(World):
         return Wire(self.arena.port)
 
     @property
-    def app(self) -> Flask:
+    def served(self) -> Served:
         """What browsers and relying parties speak to: here the server itself."""
-        return self.wire  # type: ignore[return-value]
+        return self.wire
 
     def at_home(self, person: OwnerPart | MemberPart) -> Visitor:
         """Return a browser in which this person is signed in, for tests that let them stay it."""

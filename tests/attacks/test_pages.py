@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from idp import credentials
 from idp.accounts.models import BrowserSession
-from idp.demo import HANAKO, ICHIRO, PASSWORD
+from idp.demo import HANAKO, ICHIRO, PASSWORD, MemberPart, OwnerPart
 from tests.accounts.visitor import Visitor
 from tests.attacks.cases import case, row
 from tests.attacks.stage import Stage
@@ -17,6 +17,7 @@ from tests.oauth.relying_party import RelyingParty
 from tests.world import APPROVER
 
 COOKIE = "idp_session"
+Person = OwnerPart | MemberPart
 SIGN_IN_PAGES = pytest.mark.parametrize(
     ("path", "person"), [("/sign-in", HANAKO), ("/store/linkaccounts", APPROVER)], ids=["owner", "agency"]
 )
@@ -55,9 +56,9 @@ def pages(stage: Stage) -> Iterator[str]:
 @case("AZ-083")
 @pytest.mark.parametrize("person", [None, HANAKO, APPROVER], ids=["nobody", "owner", "member"])
 def test_no_page_can_be_framed_or_kept_or_tells_where_one_came_from(
-    stage: Stage, person: object, mypage: RelyingParty
+    stage: Stage, person: Person | None, mypage: RelyingParty
 ) -> None:
-    browser = stage.browser() if person is None else stage.at_home(person)  # type: ignore[arg-type]
+    browser = stage.browser() if person is None else stage.at_home(person)
     kinds = set()
     addresses = [*pages(stage), mypage.authorize(stage.browser()).expect_sign_in(), "/oauth/end-session",
                  "/oauth/authorize?client_id=evil"]  # fmt: skip
@@ -124,13 +125,13 @@ def test_nothing_that_holds_a_secret_is_kept(stage: Stage, mypage: RelyingParty)
 @case("AZ-072")
 @SIGN_IN_PAGES
 def test_a_cookie_from_before_the_sign_in_is_anonymous_afterwards(
-    stage: Stage, path: str, person: object
+    stage: Stage, path: str, person: Person
 ) -> None:
     victim = stage.browser()
     victim.get(path)
     planted = cookie_of(victim)
     thief = with_cookie(stage, planted)
-    assert victim.sign_in(person.email, PASSWORD, path=path).status_code == 303  # type: ignore[attr-defined]
+    assert victim.sign_in(person.email, PASSWORD, path=path).status_code == 303
     assert is_signed_in(victim)
     assert cookie_of(victim) not in {planted, ""}
     assert not is_signed_in(thief)
@@ -179,10 +180,10 @@ FOREIGN = [
 @SIGN_IN_PAGES
 @pytest.mark.parametrize(("headers", "with_token"), FOREIGN)
 def test_nobody_is_signed_in_by_a_form_of_another_site(
-    stage: Stage, path: str, person: object, headers: dict[str, str], with_token: bool
+    stage: Stage, path: str, person: Person, headers: dict[str, str], with_token: bool
 ) -> None:
     victim, attacker = stage.browser(), stage.browser()
-    typed = {"email": person.email, "password": PASSWORD}  # type: ignore[attr-defined]
+    typed = {"email": person.email, "password": PASSWORD}
     if with_token:
         typed["csrf_token"] = attacker.token(path)
     victim.get(path)
@@ -204,11 +205,11 @@ def test_nobody_is_signed_in_by_a_form_of_another_site(
         "/oauth/authorize/../..//evil.test", "/account?next=//evil.test#//evil.test",
     )
 ])  # fmt: skip
-def test_signing_in_leads_to_a_page_of_ours(stage: Stage, path: str, person: object, target: str) -> None:
+def test_signing_in_leads_to_a_page_of_ours(stage: Stage, path: str, person: Person, target: str) -> None:
     browser = stage.browser()
     answer = browser.client.post(
         path, base_url=stage.settings.issuer, query_string={"next": target},
-        data={"csrf_token": browser.token(path), "email": person.email, "password": PASSWORD},  # type: ignore[attr-defined]
+        data={"csrf_token": browser.token(path), "email": person.email, "password": PASSWORD},
     )  # fmt: skip
     assert answer.status_code == 303
     location = answer.headers["Location"]
@@ -225,13 +226,13 @@ def test_signing_in_leads_back_to_where_one_was_asked(stage: Stage, target: str)
 @case("AZ-084")
 @SIGN_IN_PAGES
 def test_no_redirect_makes_a_browser_send_the_password_again(
-    stage: Stage, parties: dict[str, RelyingParty], path: str, person: object
+    stage: Stage, parties: dict[str, RelyingParty], path: str, person: Person
 ) -> None:
     party = parties["mypage" if path == "/sign-in" else "agency-portal"]
     browser = stage.browser()
     way = party.authorize(browser, method="POST").expect_sign_in()
     assert way.startswith(f"{path}?")
-    seen = [browser.submit(way, email=person.email, password=PASSWORD)]  # type: ignore[attr-defined]
+    seen = [browser.submit(way, email=person.email, password=PASSWORD)]
     seen.append(browser.get(seen[0].headers["Location"]))
     seen.append(party.authorize(browser, method="POST").response)
     seen.append(stage.browser().post("/sign-in/", {"email": "x"}))

@@ -44,7 +44,7 @@ def ask(
 ) -> TestResponse:  # fmt: skip
     """Ask to be let in, from this network address; ``headers`` add to the right ones."""
     body, own = party.message({"client_id": party.client_id, **parameters}, path=ENDPOINT)
-    return party.world.app.test_client(use_cookies=False).post(
+    return party.world.served.test_client(use_cookies=False).post(
         ENDPOINT, base_url=party.world.settings.issuer, data=body, content_type=FORM,
         headers={**own, **(headers or {})}, environ_base={"REMOTE_ADDR": address},
     )  # fmt: skip

@@ -29,7 +29,7 @@ class Registrar:
     ) -> TestResponse:  # fmt: skip
         """Send a document; the token is the initial one unless another, or None, is given."""
         shown = self.token if token == "" else token
-        return self.world.app.test_client(use_cookies=False).open(
+        return self.world.served.test_client(use_cookies=False).open(
             path, method=method, base_url=self.world.settings.issuer, content_type=content_type,
             data=json.dumps(document) if raw is None else raw,
             headers={"Authorization": f"Bearer {shown}"} if shown is not None else {},

@@ -191,7 +191,7 @@ class RelyingParty:
     ) -> TestResponse:  # fmt: skip
         """Post where clients authenticate; ``headers`` replace the right ones, ``more`` add to them."""
         body, own_headers = self.message(parameters, path=path.partition("?")[0])
-        return self.world.app.test_client(use_cookies=False).post(
+        return self.world.served.test_client(use_cookies=False).post(
             path, base_url=self.world.settings.issuer, data=body,
             content_type=FORM, headers={**(own_headers if headers is None else headers), **(more or {})},
         )  # fmt: skip
