@@ -6,6 +6,7 @@ data stays in one folder, so that a second start finds everything again.
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -126,6 +127,17 @@ class DemoFolder:
             },
         }  # fmt: skip
 
+    def write_environment(self, ports: Ports) -> None:
+        """Write ``env``: a shell that reads it has ``idp`` speak to this demo. Secrets stay in files."""
+        secrets = {"IDP_SECRET_KEY": "idp", "IDP_ENCRYPTION_KEY": "idp_encryption"}
+        all_of_it = self.environment(ports)["idp"]
+        given = {name: value for name, value in all_of_it.items() if not name.startswith("IDP_SMTP_")}
+        for name, file in secrets.items():
+            del given[name]
+            given[f"{name}_FILE"] = str(self.path.resolve() / "secrets" / file)
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(given.items())]
+        (self.path / "env").write_text("".join(lines), encoding="utf-8")
+
     def client_secrets(self, ports: Ports) -> ClientSecrets:
         """Return what the relying parties are registered with."""
         environment = self.environment(ports)
@@ -163,6 +175,7 @@ def open_database(settings: Settings) -> Database:
 def prepare_data(folder: DemoFolder, ports: Ports) -> bool:
     """Migrate, and load the cast if it is not there yet; return whether it was loaded now."""
     settings = folder.settings(ports)
+    folder.write_environment(ports)
     database = open_database(settings)
     runner.upgrade(database.engine)
     with unit_of_work(database) as session:
