@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from joserfc.errors import InvalidKeyTypeError
+from joserfc.errors import InvalidKeyTypeError, JoseError
 from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import OKPKey
 from joserfc.jws import JWSRegistry
@@ -24,6 +24,8 @@ DPOP_PROOF = ("PS256", "ES256", "EdDSA")
 FAPI2 = ("PS256", "ES256", "EdDSA")
 """What FAPI 2.0 Security Profile §5.4.1 leaves of each list."""
 ACCESS_TOKEN = "ES256"
+UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What joserfc, and the JSON below it, raise on a text that is no good token."""
 
 
 class _Ed25519(JWSAlgModel):

@@ -53,7 +53,7 @@ def respond_error(to: ReplyTo, error: str, description: str, *, issuer: str) -> 
     return respond(to, {"error": error, "error_description": description}, issuer=issuer)
 
 
-def origin_of(uri: str) -> str:
+def form_source(uri: str) -> str:
     """Return what Content-Security-Policy calls the place of a URI, for ``form-action`` (CSP 3 §2.3.1).
 
     The grammar knows neither addresses of IPv6 nor the authority of a custom scheme: there only the scheme

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
 from idp.oauth import remote_keys
-from idp.oauth.algorithms import FAPI2, signatures
+from idp.oauth.algorithms import FAPI2, UNREADABLE, signatures
 from idp.oauth.models import Client, ClientProfile
 
 LONGEST_TOKEN = 64 * 1024
@@ -25,7 +24,6 @@ SMALLEST_RSA_BITS = 2048
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _FITTING = {"RSA": ("RS256", "PS256"), "EC": ("ES256",), "OKP": ("EdDSA",)}
 _CURVES = {"EC": "P-256", "OKP": "Ed25519"}
-_UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class ClientSignatureInvalid(Exception):
@@ -56,7 +54,7 @@ def decode_by_client(client: Client, token: str, *, algorithms: Sequence[str]) -
         if fits(jwk, alg=alg, kid=kid):
             try:
                 return jwt.decode(token, import_public(jwk), registry=signatures([alg]))
-            except (*_UNREADABLE, KeyUnusable):
+            except (*UNREADABLE, KeyUnusable):
                 continue
     raise ClientSignatureInvalid
 

@@ -14,7 +14,7 @@ from flask import g, request
 
 from idp.accounts.sessions.access import AGENCY_SIGN_IN, OWNER_SIGN_IN
 from idp.oauth.authorization_request import AskedFor, NoRedirect
-from idp.oauth.authorization_response import origin_of
+from idp.oauth.authorization_response import form_source
 from idp.oauth.authorize import find_stored
 from idp.oauth.models import AuthorizationRequest
 from idp.oauth.views import this_browser
@@ -31,7 +31,7 @@ def origins_after_sign_in() -> list[str]:
         return []
     with unit_of_work(current_database(), writes=False) as session:
         stored = session.get(AuthorizationRequest, request_id)
-        return [origin_of(AskedFor.from_json(stored.parameters).redirect_uri)] if stored else []
+        return [form_source(AskedFor.from_json(stored.parameters).redirect_uri)] if stored else []
 
 
 def load_login_hint() -> None:

@@ -16,13 +16,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from joserfc import jws
-from joserfc.errors import JoseError
 from joserfc.jwk import Key
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.db import insert_once
-from idp.oauth.algorithms import DPOP_PROOF, signatures
+from idp.oauth.algorithms import DPOP_PROOF, UNREADABLE, signatures
 from idp.oauth.client_keys import KeyUnusable, import_public
 from idp.oauth.models import UsedProof
 from idp.settings import Settings
@@ -35,7 +34,6 @@ LONGEST_PROOF = 8192
 LONGEST_JTI = 256
 INVALID_PROOF = "invalid_dpop_proof"
 USE_NONCE = "use_dpop_nonce"
-_UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -134,7 +132,7 @@ def _verified(proof: str) -> tuple[dict[str, Any], Key]:
     try:
         parsed = jws.extract_compact(proof.strip().encode("ascii"), registry=_REGISTRY)
         header = parsed.headers()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _invalid("the proof must be a signed JWT in compact form") from error
     if header.get("typ") != "dpop+jwt":
         raise _invalid("typ must be dpop+jwt")
@@ -144,7 +142,7 @@ def _verified(proof: str) -> tuple[dict[str, Any], Key]:
     try:
         is_signed = jws.validate_compact(parsed, key, registry=_REGISTRY)
         claims = json.loads(parsed.payload or b"") if is_signed else None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _invalid("the signature must verify with the key in jwk, and the claims be JSON") from error
     if not isinstance(claims, dict):
         raise _invalid("the signature must verify with the key in jwk, and the claims be an object")

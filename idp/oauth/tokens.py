@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import JoseError
 
 from idp import clock, credentials
-from idp.oauth.algorithms import ACCESS_TOKEN, SERVER_SIGNING, signatures
+from idp.oauth.algorithms import ACCESS_TOKEN, SERVER_SIGNING, UNREADABLE, signatures
 from idp.oauth.keys import KeyRing
 from idp.settings import Settings
 
@@ -225,7 +224,7 @@ def _verify(mint: Mint, token: str, *, algorithms: Collection[str], typ: str) ->
         raise TokenUnreadable("longer than any token of ours")
     try:
         decoded = jwt.decode(token, mint.ring.verifying, registry=signatures(algorithms))
-    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise TokenUnreadable("signature") from error
     if decoded.header.get("typ") != typ or decoded.claims.get("iss") != mint.settings.issuer:
         raise TokenUnreadable("another kind of token")

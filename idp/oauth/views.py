@@ -17,7 +17,7 @@ from idp.accounts.sessions.access import (
 )
 from idp.oauth import authorize as authorization
 from idp.oauth.authorization_request import NoRedirect
-from idp.oauth.authorization_response import PostTo, SendTo, origin_of
+from idp.oauth.authorization_response import PostTo, SendTo, form_source
 from idp.oauth.authorize import AskFirst, Browser
 from idp.oauth.end_session import NOWHERE, LogoutAsked, LogoutRefused, check_logout, end_proxy_login
 from idp.oauth.endpoints import current_mint
@@ -85,7 +85,7 @@ def _carry_out(answer: authorization.Answer) -> BaseResponse:
     if isinstance(answer, SendTo):
         return redirect(answer.location, code=303)
     if isinstance(answer, PostTo):
-        g.form_action_extra = [origin_of(answer.action)]
+        g.form_action_extra = [form_source(answer.action)]
         return make_response(render_template("oauth/form_post.html", answer=answer))
     if isinstance(answer, AskFirst):
         page = redirect(url_for("consent.ask", request_id=answer.request_id), code=303)
@@ -142,7 +142,7 @@ def end_session() -> BaseResponse:
         sign_out()
         return _after_logout(asked)
     if asked.return_to:
-        g.form_action_extra = [origin_of(asked.return_to)]
+        g.form_action_extra = [form_source(asked.return_to)]
     wish = parameters.get("ui_locales", "")
     with force_locale(_wished_locale(wish) or chosen_locale()):
         page = make_response(render_template("oauth/confirm_sign_out.html", asked=asked))

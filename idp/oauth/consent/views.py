@@ -14,7 +14,7 @@ from idp.audit.service import record_event
 from idp.oauth import cors
 from idp.oauth.api_scopes import scope_words
 from idp.oauth.authorization_request import AskedFor, NoRedirect
-from idp.oauth.authorization_response import origin_of
+from idp.oauth.authorization_response import form_source
 from idp.oauth.authorize import answer_consent, find_stored, step_of
 from idp.oauth.clients import find_client
 from idp.oauth.consent import service
@@ -77,7 +77,7 @@ def _go_on(stored: AuthorizationRequest) -> Response:
 
 def _show(stored: AuthorizationRequest, *, status: int = 200) -> Response:
     asked, client = AskedFor.from_json(stored.parameters), stored.client
-    g.form_action_extra = [origin_of(asked.redirect_uri)]
+    g.form_action_extra = [form_source(asked.redirect_uri)]
     page = render_template(
         "oauth/consent.html",
         asking=asking_of(
