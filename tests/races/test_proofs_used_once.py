@@ -22,20 +22,25 @@ def outcomes(answers: list[Answer]) -> Counter[str]:
 
 
 def test_of_thirty_with_one_proof_at_the_token_endpoint_one_is_heard(
-    arena: Arena, parties: dict[str, RelyingParty]
+    arena: Arena, parties: dict[str, RelyingParty], rounds: range
 ) -> None:
     spa = parties["spa"]
     spa.dpop_key = KEY
-    message = to_token_endpoint(spa, {"grant_type": "refresh_token", "refresh_token": "ocr_" + "x" * 43})
-    answers = arena.at_once([message] * MANY)
-    assert outcomes(answers) == {"invalid_grant": 1, "invalid_dpop_proof": MANY - 1}
+    for _round in rounds:
+        message = to_token_endpoint(spa, {"grant_type": "refresh_token", "refresh_token": "ocr_" + "x" * 43})
+        answers = arena.at_once([message] * MANY)
+        assert outcomes(answers) == {"invalid_grant": 1, "invalid_dpop_proof": MANY - 1}
 
 
-def test_of_thirty_calls_with_one_proof_one_is_served(arena: Arena, parties: dict[str, RelyingParty]) -> None:
+def test_of_thirty_calls_with_one_proof_one_is_served(
+    arena: Arena, parties: dict[str, RelyingParty], rounds: range
+) -> None:
     mypage = parties["mypage"]
     mypage.dpop_key = KEY
     token = mypage.sign_in(HANAKO).access_token
-    for method, path in (("GET", "/oauth/userinfo"), ("GET", "/api/me/profile"), ("POST", "/oauth/userinfo")):
+    ways = (("GET", "/oauth/userinfo"), ("GET", "/api/me/profile"), ("POST", "/oauth/userinfo"))
+    for number in rounds:
+        method, path = ways[number % len(ways)]
         message = Message(method, path, "", mypage.with_proof(token, path, method=method))
         answers = arena.at_once([message] * MANY)
         assert Counter(answer.status for answer in answers) == {200: 1, 401: MANY - 1}, (method, path)
