@@ -14,17 +14,17 @@ from sqlalchemy.orm import Session
 
 from idp.accounts.models import BrowserSession, Member
 from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole, session_is_alive
-from idp.delegation.models import ActAsSession, Grant
-from idp.delegation.rules import (
+from idp.delegation.exchange_rules import (
     ActorFacts,
     Allowed,
     AudienceFacts,
     ClientFacts,
     ExchangeRefusal,
     GrantFacts,
-    GrantState,
     decide_exchange,
 )
+from idp.delegation.models import ActAsSession, Grant
+from idp.delegation.rules import GrantState
 
 
 @dataclass(frozen=True)

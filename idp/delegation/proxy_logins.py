@@ -17,15 +17,9 @@ from idp.audit.events import Event
 from idp.audit.service import About, record_event, record_event_for_each
 from idp.delegation import notices
 from idp.delegation.authority import Authority, NoAuthority
+from idp.delegation.exchange_rules import ExchangeRefusal, TicketRefusal, TicketUnusable
 from idp.delegation.models import ActAsSession, Grant
-from idp.delegation.rules import (
-    ExchangeRefusal,
-    GrantState,
-    SessionEnd,
-    SessionKind,
-    TicketRefusal,
-    TicketUnusable,
-)
+from idp.delegation.rules import GrantState, SessionEnd, SessionKind
 from idp.mail.models import Topic
 from idp.mail.outbox import enqueue_delivery
 from idp.web import request_origin

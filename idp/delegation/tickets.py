@@ -11,15 +11,15 @@ from idp.accounts.models import BrowserSession
 from idp.credentials import SecretKind
 from idp.delegation import proxy_logins
 from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
-from idp.delegation.models import ActAsSession, ActAsTicket, Grant
-from idp.delegation.rules import (
+from idp.delegation.exchange_rules import (
     AudienceFacts,
     ClientFacts,
     ExchangeRefusal,
-    SessionKind,
     TicketRefusal,
     TicketUnusable,
 )
+from idp.delegation.models import ActAsSession, ActAsTicket, Grant
+from idp.delegation.rules import SessionKind
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from idp.accounts.people import is_member_in_good_standing
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
+from idp.delegation.exchange_rules import TicketUnusable
 from idp.delegation.models import ActAsSession
-from idp.delegation.rules import TicketUnusable
 from idp.oauth.authorization_request import (
     AskedFor,
     NoRedirect,

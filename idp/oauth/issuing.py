@@ -16,8 +16,8 @@ from idp.credentials import SecretKind
 from idp.db import insert_once
 from idp.delegation import proxy_logins
 from idp.delegation.authority import NoAuthority, session_authority
+from idp.delegation.exchange_rules import AudienceFacts, ClientFacts
 from idp.delegation.models import ActAsSession
-from idp.delegation.rules import AudienceFacts, ClientFacts
 from idp.oauth.claims_parameter import requested_claims
 from idp.oauth.client_metadata import CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE
 from idp.oauth.clients import find_client

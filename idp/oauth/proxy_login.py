@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from idp.accounts.models import BrowserSession
 from idp.delegation import proxy_logins, tickets
+from idp.delegation.exchange_rules import ExchangeRefusal, TicketRefusal, TicketUnusable
 from idp.delegation.models import ActAsSession
-from idp.delegation.rules import ExchangeRefusal, TicketRefusal, TicketUnusable
 from idp.delegation.tickets import Lifetimes
 from idp.oauth.authorization_request import AskedFor
 from idp.oauth.clients import find_client

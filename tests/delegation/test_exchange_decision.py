@@ -9,18 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idp.delegation.rules import (
-    READ,
-    WRITE,
+from idp.delegation.exchange_rules import (
     ActorFacts,
     Allowed,
     AudienceFacts,
     ClientFacts,
     ExchangeRefusal,
     GrantFacts,
-    GrantState,
     decide_exchange,
 )
+from idp.delegation.rules import READ, WRITE, GrantState
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 AGENCY, OTHER_AGENCY, OWNER, STAFF = (uuid.UUID(int=number) for number in range(1, 5))

@@ -14,8 +14,8 @@ from idp import clock
 from idp.accounts.models import Account, Agency, BrowserSession, Member
 from idp.accounts.rules import AccountStatus, AgencyStatus
 from idp.db import Base
+from idp.delegation.exchange_rules import ExchangeRefusal
 from idp.delegation.models import Grant
-from idp.delegation.rules import ExchangeRefusal
 from idp.demo import HANAKO, ICHIRO, MINORU, SAKURA, SETSUKO, TADASHI
 from idp.oauth.keys import new_client_key
 from tests.delegation.steps import answer, ask, end, suspend

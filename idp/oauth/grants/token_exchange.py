@@ -21,7 +21,8 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation import proxy_logins, tickets
 from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
-from idp.delegation.rules import ExchangeRefusal, SessionKind
+from idp.delegation.exchange_rules import ExchangeRefusal
+from idp.delegation.rules import SessionKind
 from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from idp.oauth.clients import find_client
 from idp.oauth.issuing import (
