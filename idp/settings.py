@@ -144,6 +144,26 @@ class Settings(BaseSettings):
     """A proxy login ends at the latest after so long."""
     delegation_request_days: int = 30
     """Days that an agency has to answer an owner's request."""
+    request_reminder_days: int = 7
+    """The agency is reminded so many days before a request lapses."""
+    term_reminder_days: int = 30
+    """Owner and agency are reminded so many days before a term is over."""
+    daily_mail_hour: int = 7
+    """Hour of the day in Japan from which the daily mails about proxy logins are sent."""
+    staff_invitation_lifetime: int = 7 * 24 * 3600
+    """Life of the link in the mail that invites a member of staff."""
+    agency_lookups_per_hour: int = 20
+    """Addresses of agencies that one owner can look up in an hour; the page is no directory."""
+    exchanges_per_minute: int = 30
+    """Token exchanges that one member of staff may ask for in a minute, refused ones too."""
+    system_exchanges_per_minute: int = 600
+    """The same for an agency's own system."""
+    agency_exchanges_per_minute: int = 900
+    """The same for all of an agency together."""
+    disclosure_record_years: int = 3
+    """Years that a record of a disclosure is kept after its day (個人情報保護法施行規則 21条, 25条)."""
+    idempotency_key_lifetime: int = 24 * 3600
+    """A call with the same Idempotency-Key is answered so long from what was stored."""
 
     trusted_proxies: str = ""
     """Networks of the proxies whose X-Forwarded-For is believed, such as `10.0.0.0/8, 127.0.0.1`; `unix` for

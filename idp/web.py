@@ -34,7 +34,7 @@ class BearerIdentity:
 
     :ivar subject: account the token speaks for (the owner, under act).
     :ivar sub: the same as the client knows it (OIDC Core §8).
-    :ivar actor: the staff member who acts, or None.
+    :ivar actor: the staff member who acts; None for the person itself, and for an agency's system.
     :ivar session_id: browser session, or the act-as session under act.
     :ivar grant_id: the delegation grant under act.
     :ivar family_id: the authorization that the token grew out of.
@@ -49,6 +49,11 @@ class BearerIdentity:
     sub: str = ""
     scheme: str = "Bearer"
     family_id: UUID | None = None
+
+    @property
+    def is_acting(self) -> bool:
+        """Whether somebody else calls for the subject. An agency's system acts without an ``actor``."""
+        return self.grant_id is not None
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ def require_scope(*, own: str | None = None, act: str | None = None) -> BearerId
     A scope that is not named is refused, so that an act-as token reaches only what was written for it.
     """
     identity = bearer()
-    needed = own if identity.actor is None else act
+    needed = act if identity.is_acting else own
     if needed is None or needed not in identity.scope:
         raise ScopeMissing(needed)
     return identity

@@ -111,9 +111,9 @@ def _owner(subject: UUID) -> tuple[Account, OwnerProfile]:
 
 
 def _changed_by(identity: BearerIdentity) -> ChangedBy:
-    if identity.actor is None:
+    if not identity.is_acting:
         return ChangedBy(identity.subject, session_id=identity.session_id, client_id=identity.client_id)
-    member: Member | None = find_member(current_session(), identity.actor)
+    member: Member | None = find_member(current_session(), identity.actor) if identity.actor else None
     return ChangedBy(
         identity.actor, agency_id=member.agency_id if member else None, grant_id=identity.grant_id,
         session_id=identity.session_id, client_id=identity.client_id,

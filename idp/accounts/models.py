@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from idp.accounts.rules import AccountStatus, AgencyStatus, LinkPurpose, MemberRole, ProxyLoginMail
@@ -55,6 +55,8 @@ class OwnerProfile(PostalAddress, Base):
     """ユーザーID: eight random digits, for the telephone and for addresses of the agencies' pages."""
     info_sharing: Mapped[bool] = mapped_column(default=False)
     proxy_login_mail: Mapped[str] = mapped_column(default=ProxyLoginMail.EACH)
+    told_until: Mapped[datetime | None]
+    """Proxy logins that began before this moment have been in a daily mail."""
 
     account: Mapped[Account] = relationship(back_populates="owner", lazy="joined")
 
@@ -76,6 +78,8 @@ class Agency(PostalAddress, Base):
     representative_furigana: Mapped[str]
     status: Mapped[str] = mapped_column(default=AgencyStatus.ACTIVE)
     created_at: Mapped[datetime]
+    assigned_only: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Staff who only look or sign in for owners see those that are assigned to them or to their groups."""
 
 
 class Member(Base):
@@ -161,6 +165,19 @@ class MailLink(Base):
     replaced_at: Mapped[datetime | None]
     draft: Mapped[str | None] = mapped_column(Text)
     """What the person typed before the confirmation page, sealed; the password in it is a hash already."""
+
+
+class ChangedOwner(Base):
+    """An owner whose name, address or products changed, until the agencies' lists have taken note of it.
+
+    Lists of 50,000 owners are searched in what ``delegation`` keeps beside each grant; this slice cannot call
+    up to it, so it leaves a note (``note_change``), and the worker takes it along within seconds.
+    """
+
+    __tablename__ = "changed_owners"
+
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    changed_at: Mapped[datetime]
 
 
 class SignInFailure(Base):

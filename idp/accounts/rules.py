@@ -50,11 +50,26 @@ class MemberRole(StrEnum):
         """Whether this role changes the agency's own data."""
         return self is MemberRole.MANAGER
 
+    @property
+    def can_manage(self) -> bool:
+        """Whether this role invites and removes staff, sets the agency's rules and registers its systems."""
+        return self is MemberRole.MANAGER
+
+    @property
+    def sees_every_owner(self) -> bool:
+        """Whether this role sees and serves every owner, also where the agency assigns owners to staff.
+
+        Whoever answers requests has to see those that nobody was assigned to yet.
+        """
+        return self.can_decide
+
 
 class ProxyLoginMail(StrEnum):
     """How an owner wants to be told of proxy logins."""
 
     EACH = "each"
+    DAILY = "daily"
+    """One mail in the morning with the proxy logins of the day before; none where there was none."""
     NEVER = "never"
 
 
@@ -64,6 +79,7 @@ class LinkPurpose(StrEnum):
     AGENCY_REGISTRATION = "agency_registration"
     OWNER_REGISTRATION = "owner_registration"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a purpose, not a password
+    STAFF_INVITATION = "staff_invitation"
 
 
 class LinkState(StrEnum):

@@ -17,6 +17,8 @@ class AuditEvent(Base):
     __table_args__ = (
         Index("ix_audit_events_owner_at", "owner_id", "at"),
         Index("ix_audit_events_agency_at", "agency_id", "at"),
+        Index("ix_audit_events_actor_at", "actor_id", "at"),
+        Index("ix_audit_events_client_at", "client_id", "at"),
     )
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)

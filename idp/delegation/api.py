@@ -219,7 +219,7 @@ def _proxy_login(login: ProxyLogin) -> dict[str, Any]:
     act_as = login.session
     return {
         "sid": str(act_as.id), "kind": act_as.kind, "agency": act_as.grant.agency.name,
-        "member": act_as.member.account.name, "audience": act_as.audience, "scope": act_as.scope.split(),
+        "member": act_as.actor_name, "audience": act_as.audience, "scope": act_as.scope.split(),
         "reason": act_as.reason,
         "started_at": clock.iso(act_as.started_at), "ended_at": _iso(act_as.ended_at),
         "expires_at": clock.iso(act_as.expires_at), "end_reason": act_as.end_reason,

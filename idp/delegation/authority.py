@@ -115,12 +115,12 @@ def session_authority(
     idle: timedelta,
 ) -> Authority | NoAuthority:
     """Ask the same question for a proxy login that runs already: all of it must still be true."""
-    claim = ActorClaim(
-        account_id=act_as.member.account_id,
-        staff_session_id=act_as.staff_session_id,
-        token_client_id=act_as.client_id,
-        token_may_act=True,
-    )
+    claim = None
+    if act_as.member is not None and act_as.staff_session_id is not None:
+        claim = ActorClaim(
+            account_id=act_as.member.account_id, staff_session_id=act_as.staff_session_id,
+            token_client_id=act_as.client_id, token_may_act=True,
+        )  # fmt: skip
     return authority_for(
         session, claim, client=client, grant_id=act_as.grant_id, audience=audience,
         scope=frozenset(act_as.scope.split()), now=now, idle=idle,

@@ -3,11 +3,11 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from idp.accounts.models import Account, Agency, Member, one_of
-from idp.db import Base
+from idp.db import Base, SortedText
 from idp.delegation.rules import GrantState, SessionEnd, SessionKind
 
 OPEN = text("state IN ('requested', 'active', 'suspended')")
@@ -33,6 +33,12 @@ class Grant(Base):
               postgresql_where=OPEN),
         Index("ix_delegation_grants_agency_ended", "agency_id", "requested_at", "id", sqlite_where=ENDED,
               postgresql_where=ENDED),
+        Index("ix_delegation_grants_agency_email", "agency_id", "owner_email", "id", sqlite_where=OPEN,
+              postgresql_where=OPEN),
+        Index("ix_delegation_grants_agency_furigana", "agency_id", "owner_furigana", "id", sqlite_where=OPEN,
+              postgresql_where=OPEN),
+        Index("ix_delegation_grants_state_lapses_at", "state", "lapses_at"),
+        Index("ix_delegation_grants_state_expires_at", "state", "expires_at"),
     )  # fmt: skip
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -55,6 +61,18 @@ class Grant(Base):
     ended_by: Mapped[str | None]
     """owner, agency, operator or clock."""
     last_used_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
+    """When the agency was reminded of the request, and again when both were of the end of the term."""
+    all_products: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Whatever products the owner has; else those of ``delegation_grant_products`` alone."""
+    invitation_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("agency_invitations.id"))
+    """The agency's leaflet that brought the owner here."""
+
+    # What the agency's list is searched and sorted by (``listing``); empty once the grant has ended.
+    owner_email: Mapped[str] = mapped_column(SortedText, default="", server_default="")
+    owner_furigana: Mapped[str] = mapped_column(SortedText, default="", server_default="")
+    search_text: Mapped[str] = mapped_column(default="", server_default="")
+    """Folded words of owner and products, each between line breaks."""
 
     owner: Mapped[Account] = relationship(foreign_keys=owner_id, lazy="joined")
     agency: Mapped[Agency] = relationship(lazy="joined")
@@ -65,6 +83,17 @@ class Grant(Base):
         return frozenset(self.permissions.split())
 
 
+class GrantProduct(Base):
+    """One of the products that a limited grant is about. Never added to: what was agreed does not grow."""
+
+    __tablename__ = "delegation_grant_products"
+
+    grant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delegation_grants.id"), primary_key=True)
+    product_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("products.id"), primary_key=True, index=True)
+    ended_at: Mapped[datetime | None]
+    """The product went to another owner; it does not come back into the grant with the product."""
+
+
 class ActAsSession(Base):
     """One proxy login (代理ログイン): a staff member acting for an owner at one relying party."""
 
@@ -72,6 +101,7 @@ class ActAsSession(Base):
     __table_args__ = (
         CheckConstraint(one_of("kind", SessionKind), name="kind"),
         CheckConstraint("end_reason IS NULL OR " + one_of("end_reason", SessionEnd), name="end_reason"),
+        CheckConstraint("(member_id IS NULL) = (staff_session_id IS NULL)", name="actor"),
         # A system may begin hundreds a day under one grant: the first of a day is looked for at each.
         Index("ix_act_as_sessions_grant_started_at", "grant_id", "started_at"),
     )
@@ -79,8 +109,9 @@ class ActAsSession(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     """The ``sid`` that the relying party sees."""
     grant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("delegation_grants.id"))
-    member_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("members.id"), index=True)
-    staff_session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("browser_sessions.id"), index=True)
+    member_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("members.id"), index=True)
+    """The staff member who acts; None where the agency's own system does (``client_id``)."""
+    staff_session_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("browser_sessions.id"), index=True)
     """The staff member's own sign-in; the proxy login ends with it."""
     client_id: Mapped[str]
     """The agency's client that exchanged for it."""
@@ -96,7 +127,17 @@ class ActAsSession(Base):
     end_reason: Mapped[str | None]
 
     grant: Mapped[Grant] = relationship(lazy="joined")
-    member: Mapped[Member] = relationship(lazy="joined")
+    member: Mapped[Member | None] = relationship(lazy="joined")
+
+    @property
+    def actor_id(self) -> uuid.UUID | None:
+        """The staff member who acts; None for an agency's system."""
+        return self.member.account_id if self.member else None
+
+    @property
+    def actor_name(self) -> str:
+        """The staff member's name; empty for an agency's system, which ``client_id`` names."""
+        return self.member.account.name if self.member else ""
 
 
 class ActAsTicket(Base):

@@ -94,6 +94,12 @@ class SessionEnd(StrEnum):
     GRANT_ENDED = "grant_ended"
     """What allowed it is over: grant revoked, expired or suspended, or the owner's account suspended."""
     TIME_OVER = "time_over"
+    OWNER = "owner"
+    """The owner ended it: 「今すぐ終了」."""
+    OPERATOR = "operator"
+    """The operator ended it, for an owner on the telephone."""
+    LEFT = "left"
+    """The staff member left, or lost the role or this owner; or the agency's system was taken away."""
 
 
 @dataclass(eq=False)

@@ -18,6 +18,10 @@ class Topic(StrEnum):
     """A logout token to one relying party (OIDC Back-Channel Logout 1.0)."""
     SESSION_ENDED = "session_ended"
     """A sign-in session ended; ``oauth`` turns it into a logout token for each of its relying parties."""
+    GRANT_CHANGED = "grant_changed"
+    """A grant began, rests or ended; ``oauth`` turns it into an event for each system of the agency."""
+    SECURITY_EVENT = "security_event"
+    """A Security Event Token to one system of an agency (RFC 8935)."""
 
 
 class OutboxItem(Base):

@@ -1,5 +1,7 @@
 """Running the migrations from our own command line, without an ini file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -21,8 +23,24 @@ def _config(connection: Connection) -> Config:
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database to a revision; running it again changes nothing."""
-    with engine.execution_options(writes=True).connect() as connection:
+    with engine.execution_options(writes=True).connect() as connection, _references_resting(connection):
         command.upgrade(_config(connection), revision)
+
+
+@contextmanager
+def _references_resting(connection: Connection) -> Iterator[None]:
+    """On SQLite, let a table be made anew that others refer to (SQLite, ALTER TABLE §7)."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    cursor = connection.connection.cursor()  # no BEGIN yet: inside a transaction the pragma does nothing
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+        if cursor.execute("PRAGMA foreign_key_check").fetchall():
+            raise RuntimeError("a migration left rows that refer to nothing; restore the backup")
+    finally:
+        cursor.execute("PRAGMA foreign_keys=ON")
 
 
 def write_revision(engine: Engine, message: str) -> None:

@@ -123,5 +123,5 @@ def _identify_act_as(session: Session, mint: Mint, claims: AccessClaims) -> Bear
         return None
     return BearerIdentity(
         act_as.grant.owner_id, claims.client_id, claims.scope & frozenset({*act_as.scope.split(), "openid"}),
-        act_as.id, actor=act_as.member.account_id, grant_id=act_as.grant_id, sub=claims.sub,
+        act_as.id, actor=act_as.actor_id, grant_id=act_as.grant_id, sub=claims.sub,
     )  # fmt: skip

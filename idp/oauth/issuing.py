@@ -211,14 +211,18 @@ def token_type(jkt: str | None) -> str:
 
 
 def act_claim(act_as: ActAsSession) -> ActClaim:
-    """Return who acts, in opaque ids."""
-    return ActClaim(act_as.member.account_id, act_as.grant.agency_id, act_as.grant_id)
+    """Return who acts, in opaque ids: a member of staff, or the agency's own system by its client id."""
+    actor = act_as.actor_id
+    return ActClaim(
+        act_as.client_id if actor is None else str(actor), act_as.grant.agency_id, act_as.grant_id,
+        profile="service" if actor is None else "user",
+    )  # fmt: skip
 
 
 def banner_claims(act_as: ActAsSession) -> dict[str, Any]:
     """Return what the relying party's banner shows: names, and when the proxy login is over."""
     claims = act_claim(act_as).as_claims()
-    claims["act"]["name"] = act_as.member.account.name
+    claims["act"]["name"] = act_as.actor_name
     claims["act"]["org"]["name"] = act_as.grant.agency.name
     return {**claims, "name": act_as.grant.owner.name, "session_expiry": clock.epoch(act_as.expires_at)}
 

@@ -136,6 +136,10 @@ class Client(Base):
     """Metadata with a language tag, such as ``client_name#en`` (RFC 7591 §2.2)."""
     registration_digest: Mapped[str | None]
     """Digest of the registration access token (RFC 7592 §3), for clients that registered themselves."""
+    agency_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("agencies.id"), index=True)
+    """The agency whose own system this is (``systems``); it acts for that agency's owners, nobody else's."""
+    event_receiver_uri: Mapped[str | None]
+    """Where Security Event Tokens about the agency's grants are pushed to (RFC 8935)."""
 
     # What Authlib's client authentication asks of a client (authlib.oauth2.rfc6749.ClientMixin).
     def check_client_secret(self, client_secret: str) -> bool:

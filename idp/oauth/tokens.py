@@ -44,13 +44,15 @@ class ActClaim:
     ``act`` would mean a prior actor. DEVIATION docs/decisions/0004-act-claim.md
     """
 
-    sub: uuid.UUID
+    sub: str
     organization: uuid.UUID
     delegation: uuid.UUID
+    profile: str
+    """``user``, or ``service`` for an agency's own system."""
 
     def as_claims(self) -> dict[str, Any]:
         """Return the claims ``act`` and ``delegation``."""
-        act = {"sub": str(self.sub), "sub_profile": "user", "org": {"id": str(self.organization)}}
+        act = {"sub": self.sub, "sub_profile": self.profile, "org": {"id": str(self.organization)}}
         return {"act": act, "delegation": str(self.delegation)}
 
 

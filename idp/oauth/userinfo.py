@@ -34,8 +34,9 @@ def answer_userinfo(session: Session, mint: Mint, identity: BearerIdentity) -> U
 def userinfo(session: Session, identity: BearerIdentity) -> dict[str, Any]:
     """Return the claims that scopes and ``claims`` parameter open; under act, who acts and nothing else."""
     claims: dict[str, Any] = {"sub": identity.sub}
-    if identity.actor is not None:
-        return {**claims, "act": {"sub": str(identity.actor)}, "delegation": str(identity.grant_id)}
+    if identity.is_acting:
+        actor = identity.client_id if identity.actor is None else str(identity.actor)
+        return {**claims, "act": {"sub": actor}, "delegation": str(identity.grant_id)}
     account, client = find_account(session, identity.subject), find_client(session, identity.client_id)
     family = session.get(TokenFamily, identity.family_id) if identity.family_id else None
     if account is None or client is None:

@@ -45,9 +45,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class ChangedBy:
-    """Who changes a product: the owner, or a member of an agency under a delegation grant."""
+    """Who changes a product: the owner, or a member or system of an agency under a delegation grant."""
 
-    account_id: uuid.UUID
+    account_id: uuid.UUID | None
+    """None for an agency's system."""
     agency_id: uuid.UUID | None = None
     grant_id: uuid.UUID | None = None
     session_id: uuid.UUID | None = None

@@ -1,0 +1,1 @@
+"""Which member or group of an agency looks after which owner, where the agency wants that."""
