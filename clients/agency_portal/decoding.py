@@ -58,6 +58,7 @@ def agency(data: Mapping[str, Any]) -> Agency:
             # Anything but true means no: a button too few does less harm than one too many.
             can_decide=member["can_decide"] is True,
             can_proxy_login=member["can_proxy_login"] is True,
+            can_manage=member.get("can_manage") is True,
         ),
     )
 

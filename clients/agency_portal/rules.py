@@ -68,6 +68,8 @@ class Member:
     name: str
     can_decide: bool
     can_proxy_login: bool
+    can_manage: bool = False
+    """Whether 管理者メニュー at the server is theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)

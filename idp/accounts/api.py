@@ -82,7 +82,7 @@ def agency() -> Response:
         prefecture=own.prefecture, city=own.city, street=own.street, phone=own.phone, email=own.email,
         member={
             "name": member.account.name, "role": role, "can_decide": role.can_decide,
-            "can_proxy_login": role.can_proxy_login,
+            "can_proxy_login": role.can_proxy_login, "can_manage": role.can_manage,
         },
     )  # fmt: skip
 

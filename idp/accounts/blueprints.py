@@ -1,6 +1,6 @@
 """The slice's views, for the application to register."""
 
-from idp.accounts import address_lookup, api
+from idp.accounts import address_lookup, agency_menu, api
 from idp.accounts.entrance import views as entrance
 from idp.accounts.passwords import views as passwords
 from idp.accounts.products import views as products
@@ -14,6 +14,7 @@ BLUEPRINTS = (
     agency_views.blueprint,
     owner_views.blueprint,
     passwords.blueprint,
+    agency_menu.blueprint,
     profile.blueprint,
     products.blueprint,
     address_lookup.blueprint,

@@ -5,7 +5,7 @@ and to a grant, and is alive only while both are.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, select, update
@@ -139,6 +139,12 @@ def end_all_of_agency(session: Session, agency_id: uuid.UUID, *, reason: Session
     """End every running proxy login of an agency, and tell the relying parties."""
     members = select(Member.id).where(Member.agency_id == agency_id)
     _end_running(session, ActAsSession.member_id.in_(members), reason=reason)
+
+
+def end_all_of(session: Session, sids: Collection[uuid.UUID], *, reason: SessionEnd) -> None:
+    """End those of these proxy logins that run, and tell the relying parties."""
+    if sids:
+        _end_running(session, ActAsSession.id.in_(sids), reason=reason)
 
 
 def hold_grants_of(session: Session, owner_id: uuid.UUID) -> Sequence[uuid.UUID]:

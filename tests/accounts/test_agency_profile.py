@@ -85,6 +85,15 @@ def test_other_roles_may_not(club: Club, role: MemberRole) -> None:
     assert club.digest() == before
 
 
+@pytest.mark.parametrize("role", list(MemberRole))
+def test_only_managers_have_the_managers_menu(club: Club, visitor: Visitor, role: MemberRole) -> None:
+    club.make_member(EMAIL, role=role)
+    visitor.sign_in(EMAIL, PASSWORD)
+    page = visitor.get("/agency")
+    assert page.status_code == (200 if role is MemberRole.MANAGER else 403)
+    assert ('href="/agency/profile"' in page.text) == (role is MemberRole.MANAGER)
+
+
 def test_the_postal_code_fills_what_is_empty(manager: Visitor) -> None:
     answer = manager.submit(PAGE, postal_code="1000005", prefecture="", city="", street="", fill_address="1")
     assert 'value="丸の内"' in answer.text

@@ -226,6 +226,7 @@ def test_a_member_reads_the_agency_and_their_own_place_in_it(
     )
     assert body["member"] == {
         "name": "佐藤 健一", "role": role, "can_decide": can_decide, "can_proxy_login": can_proxy_login,
+        "can_manage": role is MemberRole.MANAGER,
     }  # fmt: skip
 
 

@@ -51,7 +51,13 @@ AGENCY: Mapping[str, Any] = {
     "street": "烏丸通御池上る1-2",
     "phone": "0752311111",
     "email": "mirai@agency.example",
-    "member": {"name": "佐藤 一郎", "role": "manager", "can_decide": True, "can_proxy_login": True},
+    "member": {
+        "name": "佐藤 一郎",
+        "role": "manager",
+        "can_decide": True,
+        "can_proxy_login": True,
+        "can_manage": True,
+    },
 }
 
 

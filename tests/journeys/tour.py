@@ -156,6 +156,7 @@ def agency_answers(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("deny-confirm", staff.press("連携を許可しない"))
     yield Stop("owner-denied", staff.press("連携を許可しない"))
     yield Stop("owners-not-found", staff.open(f"{club.portal}/agency_admin?q=nobody"))
+    yield Stop("agency-menu", staff.open(f"{club.idp}/agency"))
     yield Stop("agency-profile", staff.open(f"{club.idp}/agency/profile"))
     yield Stop("agency-profile-confirm", staff.press("確認する"))
     yield Stop("member-name", staff.open(f"{club.idp}/agency/profile/name"))
@@ -311,7 +312,7 @@ CHAPTERS = {
         "3. 連携許可",
         agency_answers,
         _pages(
-            idp="agency_profile.show agency_profile.own_name",
+            idp="agency_menu.show agency_profile.show agency_profile.own_name",
             portal="agency owners owner confirm_deny confirm_release",
         ),
     ),
