@@ -11,15 +11,20 @@ from tests.databases import POSTGRES, SQLITE, Databases, is_sqlite
 from tests.oauth.relying_party import RelyingParty, parties_of
 from tests.world import Template, World, make_template
 
-ON_BOTH = frozenset({"attacks", "delegation", "mail", "oauth", "operations", "races", "test_database"})
-"""Folders whose tests run on SQLite and on PostgreSQL unless ``--database`` names one."""
+ON_BOTH = frozenset({"delegation", "mail", "operations", "races", "test_database"})
+"""Folders and files whose tests run on SQLite and on PostgreSQL unless ``--database`` names one."""
+ATTACKS_ON_BOTH = (
+    "test_codes", "test_consent", "test_exchange", "test_key_rotation", "test_logout", "test_pushed_requests",
+    "test_refresh", "test_stolen_database", "test_tokens",
+)  # fmt: skip
+"""Beginnings of files of tests/attacks that do so too: attacks on what is stored."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database", choices=(SQLITE, POSTGRES, "each"), default="each",
         help="run tests that use the server's database on this one; by default on SQLite, and those of "
-        f"{', '.join(sorted(ON_BOTH))} on PostgreSQL too",
+        f"{', '.join(sorted(ON_BOTH))} and attacks on what is stored on PostgreSQL too",
     )  # fmt: skip
     parser.addoption("--rounds", type=int, default=10, help="how often each race of tests/races is run")
 
@@ -31,12 +36,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if any("database_kind" in str(mark.args[:1]) for mark in metafunc.definition.iter_markers("parametrize")):
         return
     chosen = metafunc.config.getoption("--database")
-    is_for_both = metafunc.definition.path.parent.name in ON_BOTH or metafunc.definition.path.stem in ON_BOTH
-    kinds = [chosen] if chosen != "each" else [SQLITE, POSTGRES] if is_for_both else [SQLITE]
+    both = [SQLITE, POSTGRES] if _is_for_both(metafunc.definition.path) else [SQLITE]
+    kinds = both if chosen == "each" else [chosen]
     # Always as a parameter: of a fixture beside it what was made for one test on SQLite would be kept for the
     # next one, on PostgreSQL or not.
     ids = kinds if kinds != [SQLITE] else [pytest.HIDDEN_PARAM]
     metafunc.parametrize("database_kind", kinds, scope="session", ids=ids)
+
+
+def _is_for_both(path: Path) -> bool:
+    is_attack_on_stored = path.parent.name == "attacks" and path.stem.startswith(ATTACKS_ON_BOTH)
+    return path.parent.name in ON_BOTH or path.stem in ON_BOTH or is_attack_on_stored
 
 
 @pytest.fixture(scope="session")
