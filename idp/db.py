@@ -1,6 +1,7 @@
 """The database: engine, base class, and column types that SQLite and PostgreSQL both keep."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -135,9 +136,21 @@ def insert_once(session: Session, model: type[Base], values: dict[str, Any]) -> 
     Of any number of parallel calls one is told True; the others wait until its transaction has ended.
     Every unique constraint counts, so a value that nobody else may have either is a conflict too.
     """
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(model).values(values).on_conflict_do_nothing().returning(*inspect(model).primary_key)
-    return session.execute(statement).first() is not None
+    statement = _insert_for(session)(model).values(values).on_conflict_do_nothing()
+    return session.execute(statement.returning(*inspect(model).primary_key)).first() is not None
+
+
+def insert_each_once(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert those rows that nobody has inserted yet, in one statement however many they are.
+
+    Callers that may meet give them in the same order, so that nobody waits in a circle.
+    """
+    if rows:
+        session.execute(_insert_for(session)(model.__table__).on_conflict_do_nothing(), rows)
+
+
+def _insert_for(session: Session) -> Any:
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 class Trouble(StrEnum):

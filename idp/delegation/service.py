@@ -21,6 +21,8 @@ from idp.accounts.sessions.service import end_all_sessions
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation import notices, proxy_logins
+from idp.delegation.disclosures.rules import PAGE_ITEMS, Occasion
+from idp.delegation.disclosures.service import record_disclosure
 from idp.delegation.models import Grant
 from idp.delegation.rules import (
     WORDING,
@@ -101,6 +103,7 @@ def request_grant(session: Session, owner: Account, consent: Consent, *, answer_
         grant_id=grant.id, permissions=grant.permissions, term_months=grant.term_months,
         wording=grant.wording,
     )  # fmt: skip
+    record_disclosure(session, grant, occasion=Occasion.REQUEST, items=PAGE_ITEMS)
     notices.tell_agency_of_request(session, grant, products=list_products(session, owner.id))
     return grant
 
@@ -127,6 +130,8 @@ def answer(session: Session, member: Member, grant_id: uuid.UUID, *, approve: bo
     if approve:
         changes["expires_at"] = end_of_term(now, grant.term_months)
     move(session, grant, transition, party=Party.AGENCY, actor_id=member.account_id, **changes)
+    if approve:
+        record_disclosure(session, grant, occasion=Occasion.APPROVAL, items=PAGE_ITEMS)
     notices.tell_owner_of_answer(session, grant)
     return grant
 

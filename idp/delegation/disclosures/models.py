@@ -3,24 +3,28 @@
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import JSON, Date, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from idp.accounts.models import one_of
 from idp.db import Base
+from idp.delegation.disclosures.rules import Occasion
 
 
 class Disclosure(Base):
     """A record that data of an owner went to an agency (個人情報保護法施行規則 20条, 24条).
 
-    Names stand here as they were: the record has to say who it was after the account is gone.
+    Names stand here as they were: the record has to say who it was after the account is gone. How long it is
+    kept counts from ``at``, or from the end of the grant for what was open to the agency all that time.
     """
 
     __tablename__ = "disclosures"
     __table_args__ = (
+        CheckConstraint(one_of("occasion", Occasion), name="occasion"),
         UniqueConstraint("grant_id", "on_day", "occasion", "items_digest"),
         Index("ix_disclosures_owner_at", "owner_id", "at"),
         Index("ix_disclosures_agency_at", "agency_id", "at"),
-        Index("ix_disclosures_kept_until", "kept_until"),
+        Index("ix_disclosures_at", "at"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -30,8 +34,6 @@ class Disclosure(Base):
     at: Mapped[datetime]
     """The first time on that day."""
     occasion: Mapped[str]
-    """How it went there: ``request`` (mail), ``approval`` (list and page, while the grant stands), ``export``
-    (CSV), ``proxy_login`` (a person in the app), ``system`` (the agency's system at the API)."""
     items: Mapped[list[str]] = mapped_column(JSON)
     items_digest: Mapped[str]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
@@ -43,4 +45,3 @@ class Disclosure(Base):
     recipient_representative: Mapped[str]
     wording: Mapped[str]
     """Version of the consent text that covered it (``consent_wordings``)."""
-    kept_until: Mapped[datetime]

@@ -263,7 +263,10 @@ def _add_tables() -> None:
         sa.Column("recipient_address", sa.String(), nullable=False),
         sa.Column("recipient_representative", sa.String(), nullable=False),
         sa.Column("wording", sa.String(), nullable=False),
-        sa.Column("kept_until", idp.db.UtcDateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "occasion IN ('request', 'approval', 'export', 'proxy_login', 'system')",
+            name=op.f("ck_disclosures_occasion"),
+        ),
         sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_disclosures_agency_id")),
         sa.ForeignKeyConstraint(["grant_id"], ["delegation_grants.id"], name=op.f("fk_disclosures_grant_id")),
         sa.ForeignKeyConstraint(["owner_id"], ["accounts.id"], name=op.f("fk_disclosures_owner_id")),
@@ -278,7 +281,7 @@ def _add_tables() -> None:
     )
     with op.batch_alter_table("disclosures", schema=None, recreate="never") as batch_op:
         batch_op.create_index("ix_disclosures_agency_at", ["agency_id", "at"], unique=False)
-        batch_op.create_index("ix_disclosures_kept_until", ["kept_until"], unique=False)
+        batch_op.create_index("ix_disclosures_at", ["at"], unique=False)
         batch_op.create_index("ix_disclosures_owner_at", ["owner_id", "at"], unique=False)
 
     op.create_table(

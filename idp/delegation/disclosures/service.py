@@ -1,0 +1,67 @@
+"""Recording disclosures, in the same transaction as the disclosure itself.
+
+Nothing is recorded when somebody only looks: reading the list and the page is covered by the record of the
+request and of the approval, for as long as the grant stands.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from idp import clock, credentials
+from idp.accounts.models import Account, Agency, OwnerProfile
+from idp.db import insert_each_once
+from idp.delegation.disclosures.models import Disclosure
+from idp.delegation.disclosures.rules import Occasion
+from idp.delegation.models import Grant
+
+BATCH = 500
+
+
+def record_disclosure(session: Session, grant: Grant, *, occasion: Occasion, items: Iterable[str]) -> None:
+    """Record that such data of the owner went to the agency; the same again that day is no second record."""
+    record_disclosures(session, [grant.id], occasion=occasion, items=items)
+
+
+def record_disclosures(
+    session: Session, grant_ids: Iterable[uuid.UUID], *, occasion: Occasion, items: Iterable[str]
+) -> None:
+    """Record the same for many grants, such as the rows of an exported list: two statements for 500 each."""
+    named, now = list(dict.fromkeys(items)), clock.now()
+    shared = {
+        "on_day": now.astimezone(clock.JST).date(), "at": now, "occasion": occasion, "items": named,
+        "items_digest": credentials.digest("\n".join(sorted(named))),
+    }  # fmt: skip
+    if not named:
+        return
+    ordered = sorted(set(grant_ids))
+    for start in range(0, len(ordered), BATCH):
+        parties = _parties(session, ordered[start : start + BATCH])
+        rows = [{"id": credentials.new_id(), **row, **shared} for row in parties]
+        insert_each_once(session, Disclosure, rows)
+
+
+def _parties(session: Session, grant_ids: Sequence[uuid.UUID]) -> Iterator[dict[str, Any]]:
+    """Say who owner and recipient are at this moment, as the record keeps it."""
+    found = session.execute(
+        select(
+            Grant.id, Grant.owner_id, Grant.agency_id, Grant.wording, Account.name,
+            OwnerProfile.prefecture, OwnerProfile.city, OwnerProfile.street,
+            Agency.name, Agency.prefecture, Agency.city, Agency.street, Agency.representative_name,
+        )
+        .join(Account, Account.id == Grant.owner_id)
+        .outerjoin(OwnerProfile, OwnerProfile.account_id == Grant.owner_id)
+        .join(Agency, Agency.id == Grant.agency_id)
+        .where(Grant.id.in_(grant_ids))
+        .order_by(Grant.id)
+    ).all()  # fmt: skip
+    for grant_id, owner_id, agency_id, wording, owner, *address, agency, town, city, street, head in found:
+        yield {
+            "grant_id": grant_id, "owner_id": owner_id, "owner_name": owner,
+            "owner_address": "".join(part or "" for part in address), "agency_id": agency_id,
+            "recipient_name": agency, "recipient_address": f"{town}{city}{street}",
+            "recipient_representative": head, "wording": wording,
+        }  # fmt: skip
