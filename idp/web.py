@@ -63,6 +63,8 @@ class ClientIdentity:
     client_id: str
     scope: frozenset[str]
     scheme: str = "Bearer"
+    agency_id: UUID | None = None
+    """The agency whose own system this is."""
 
 
 class TokenMissing(Refusal):
@@ -117,13 +119,17 @@ def bearer() -> BearerIdentity:
     :raises TokenMissing: there is no valid access token.
     :raises ScopeMissing: there is no person: a client calls for itself.
     """
-    identity = _caller()
+    identity = caller()
     if isinstance(identity, ClientIdentity):
         raise ScopeMissing(None)
     return identity
 
 
-def _caller() -> BearerIdentity | ClientIdentity:
+def caller() -> BearerIdentity | ClientIdentity:
+    """Return whoever calls this API, a person or a client for itself.
+
+    :raises TokenMissing: there is no valid access token.
+    """
     identity: BearerIdentity | ClientIdentity | None = g.get("bearer")
     if identity is None:
         refusal: TokenMissing = g.get("bearer_refusal") or TokenMissing()
@@ -137,7 +143,7 @@ def require_client_scope(scope: str) -> ClientIdentity:
     :raises TokenMissing: there is no valid access token.
     :raises ScopeMissing: a person calls, or the token does not reach so far.
     """
-    identity = _caller()
+    identity = caller()
     if not isinstance(identity, ClientIdentity) or scope not in identity.scope:
         raise ScopeMissing(scope)
     return identity

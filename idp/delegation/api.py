@@ -15,10 +15,10 @@ from flask import Blueprint, Response, jsonify, request
 from idp import clock
 from idp.accounts.api import product_json
 from idp.accounts.models import Member
-from idp.accounts.people import get_member_in_good_standing
 from idp.accounts.products.service import list_products
 from idp.accounts.rules import RoleMayNot
 from idp.delegation import service
+from idp.delegation.api_callers import PeopleDecide, calling_agency, calling_member
 from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.history import Change, ProxyLogin, page_of_proxy_logins
 from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, page_of_grants
@@ -40,23 +40,23 @@ class ParameterRefused(ValueError):
 @DELEGATION_API.get("/delegations")
 def list_delegations() -> Response:
     """List grants to the caller's agency."""
-    member = _member("delegations.read")
+    agency_id, _member = calling_agency("delegations.read")
     session = current_session()
     try:
-        page = page_of_grants(session, member.agency_id, _query())
+        page = page_of_grants(session, agency_id, _query())
     except (ParameterRefused, CursorUnreadable) as error:
         return problem(400, "invalid_parameter", detail=str(error) or "cursor")
     return jsonify(
         items=[_grant(grant) for grant in page.grants], next_cursor=page.next_cursor,
-        counts=counts_by_state(session, member.agency_id),
+        counts=counts_by_state(session, agency_id),
     )  # fmt: skip
 
 
 @DELEGATION_API.get("/delegations/<uuid:grant_id>")
 def show_delegation(grant_id: uuid.UUID) -> Response:
     """Show one grant to the caller's agency, with the owner's data while it stands."""
-    member = _member("delegations.read")
-    return _shown(service.get_grant_of_agency(current_session(), member.agency_id, grant_id))
+    agency_id, _member = calling_agency("delegations.read")
+    return _shown(service.get_grant_of_agency(current_session(), agency_id, grant_id))
 
 
 @DELEGATION_API.post("/delegations/<uuid:grant_id>/approve")
@@ -116,22 +116,21 @@ def _role_may_not(_error: RoleMayNot) -> Response:
     return problem(403, "role_may_not", detail="the member's role does not answer or end delegation grants")
 
 
+@DELEGATION_API.errorhandler(PeopleDecide)
+def _people_decide(_error: PeopleDecide) -> Response:
+    return problem(
+        403, "people_decide",
+        detail="an agency's system only reads; a member of its staff answers and ends delegation grants",
+    )  # fmt: skip
+
+
 @DELEGATION_API.errorhandler(OwnRequest)
 def _own_request(_error: OwnRequest) -> Response:
     return problem(403, "own_request", detail="a request is answered by another person than its owner")
 
 
-def _member(scope: str) -> Member:
-    """Return the caller as a member of an agency in good standing.
-
-    :raises NotAMember: it is none.
-    :raises AgencyNotActive: the agency is suspended.
-    """
-    return get_member_in_good_standing(current_session(), require_scope(own=scope).subject)
-
-
 def _decide(decide: Callable[[Member], Grant]) -> Response:
-    return _shown(decide(_member("delegations.manage")))
+    return _shown(decide(calling_member("delegations.manage")))
 
 
 def _query() -> Query:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.oauth.models import ApiScope
-from idp.oauth.scopes import FOR_CLIENTS, PERMISSIONS, SCOPES
+from idp.oauth.models import ApiScope, Client
+from idp.oauth.scopes import FOR_CLIENTS, FOR_SYSTEMS, PERMISSIONS, SCOPES
 
 _NAME = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}\Z")
 """RFC 6749 §3.3."""
@@ -41,9 +41,10 @@ def known_scopes(session: Session) -> frozenset[str]:
     return frozenset(SCOPES) - PERMISSIONS | set(session.scalars(select(ApiScope.name)))
 
 
-def scopes_for_clients(session: Session) -> frozenset[str]:
-    """Return the scopes that a client may have for itself (RFC 6749 §4.4)."""
-    return FOR_CLIENTS | set(session.scalars(select(ApiScope.name).where(ApiScope.for_clients)))
+def scopes_for_client(session: Session, client: Client) -> frozenset[str]:
+    """Return which of its scopes a client may have for itself (RFC 6749 §4.4)."""
+    for_anybody = FOR_CLIENTS | set(session.scalars(select(ApiScope.name).where(ApiScope.for_clients)))
+    return client.scopes & (for_anybody if client.agency_id is None else for_anybody | FOR_SYSTEMS)
 
 
 def scope_words(session: Session, *, language: str) -> dict[str, str]:

@@ -98,7 +98,7 @@ def _identify_client(session: Session, mint: Mint, claims: AccessClaims) -> Clie
     client = find_live_client(session, claims)
     if client is None or claims.audience != mint.settings.issuer:
         return None
-    return ClientIdentity(client.client_id, claims.scope & client.scopes)
+    return ClientIdentity(client.client_id, claims.scope & client.scopes, agency_id=client.agency_id)
 
 
 def _identify_self(session: Session, mint: Mint, claims: AccessClaims) -> BearerIdentity | None:

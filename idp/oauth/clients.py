@@ -7,6 +7,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
+from idp.accounts.models import Agency
+from idp.accounts.rules import AgencyStatus
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
@@ -22,9 +24,19 @@ DELETED = "deleted"
 
 
 def find_client(session: Session, client_id: str | None) -> Client | None:
-    """Return the client if it is registered and in good standing: a disabled one is as unknown."""
+    """Return the client if it is registered and in good standing: a disabled one is as unknown.
+
+    So is an agency's own system while its agency is out of business.
+    """
     client = session.get(Client, client_id) if client_id and is_storable(client_id) else None
-    return client if client is not None and client.status == ClientStatus.ACTIVE else None
+    if client is None or client.status != ClientStatus.ACTIVE:
+        return None
+    return client if client.agency_id is None or _is_in_business(session, client.agency_id) else None
+
+
+def _is_in_business(session: Session, agency_id: uuid.UUID) -> bool:
+    status = session.scalar(select(Agency.status).where(Agency.id == agency_id))
+    return status == AgencyStatus.ACTIVE
 
 
 def register_client(session: Session, metadata: ClientMetadata, *, dynamic: bool = False) -> str | None:

@@ -32,6 +32,8 @@ PERMISSIONS = frozenset({"mypage.read", "mypage.write"})
 """Only delegation grants give these; no client can ask for them at the authorization endpoint."""
 FOR_CLIENTS = frozenset({"proxy_logins.report"})
 """A client has these for itself, by client_credentials: no person can give them, and it gets no others so."""
+FOR_SYSTEMS = frozenset({"delegations.read", "act_as"})
+"""Beside a person these are an agency's own system's, for itself and for its agency's grants alone."""
 CLAIMS_OF_SCOPE: dict[str, tuple[str, ...]] = {
     "profile": ("name", "name#ja-Kana-JP"),
     "email": ("email", "email_verified"),

@@ -9,7 +9,7 @@ from typing import Any
 from authlib.oauth2.rfc6749 import InvalidScopeError
 from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 
-from idp.oauth.api_scopes import scopes_for_clients
+from idp.oauth.api_scopes import scopes_for_client
 from idp.oauth.client_metadata import CLIENT_CREDENTIALS
 from idp.oauth.issuing import token_type
 from idp.oauth.models import Client
@@ -30,7 +30,7 @@ class ClientCredentialsGrant(Grant):
         """Check that the client can keep a secret, and that it asks for nothing of a person's."""
         if not client.is_confidential:
             raise UnauthorizedClientError("client_credentials is for confidential clients (RFC 6749 4.4)")
-        allowed = client.scopes & scopes_for_clients(self.server.session)
+        allowed = scopes_for_client(self.server.session, client)
         asked = frozenset(parameters["scope"].split()) if "scope" in parameters else allowed
         if not asked <= allowed:
             raise InvalidScopeError("scope is not one that this client can have for itself")
