@@ -78,4 +78,5 @@ def test_a_system_is_out_with_its_agency_from_the_next_request_on(world: World, 
 def test_what_is_a_systems_no_other_client_has_for_itself(world: World) -> None:
     system = system_of(world)
     world.write(lambda session: setattr(session.get_one(Client, system.client_id), "agency_id", None))
-    system.token({"grant_type": CLIENT_CREDENTIALS, "scope": "delegations.read"}).expect_error("invalid_scope")
+    asked = {"grant_type": CLIENT_CREDENTIALS, "scope": "delegations.read"}
+    system.token(asked).expect_error("invalid_scope")
