@@ -24,6 +24,7 @@ from idp.delegation.rules import READ, WORDING, WRITE, GrantState, end_of_term
 from idp.delegation.service import Consent
 from idp.oauth.client_metadata import (
     AUTHORIZATION_CODE,
+    CLIENT_CREDENTIALS,
     DEVICE_CODE,
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
@@ -35,7 +36,7 @@ from idp.oauth.models import Client, SignInPage
 from idp.settings import Settings
 
 PASSWORD = "hidamari-denchi-2026"  # noqa: S105 - the demo prints it
-MYPAGE_SCOPE = "openid profile email products products.write delegations.read"
+MYPAGE_SCOPE = "openid profile email products products.write delegations.read proxy_logins.report"
 DISPLAY_SCOPE = "openid profile products offline_access"
 PORTAL_SCOPE = "openid profile email agency.read delegations.read delegations.manage act_as"
 
@@ -185,7 +186,7 @@ def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientM
             token_endpoint_auth_method="client_secret_basic", secret=secrets.mypage_secret,  # noqa: S106
             redirect_uris=(f"{mypage}/oidc/callback",),
             post_logout_redirect_uris=(f"{mypage}/", f"{portal}/proxy-login/ended"),
-            grant_types=(AUTHORIZATION_CODE, REFRESH_TOKEN), scope=MYPAGE_SCOPE,
+            grant_types=(AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS), scope=MYPAGE_SCOPE,
             initiate_login_uri=f"{mypage}/oidc/initiate",
             backchannel_logout_uri=f"{mypage}/oidc/backchannel-logout", sign_in_page=SignInPage.OWNERS,
             act_as_supported=True, act_as_permissions=(READ, WRITE),

@@ -1,8 +1,9 @@
 """The blueprints of the delegation slice, for the application to register."""
 
+from idp.delegation.activities.api import ACTIVITIES_API
 from idp.delegation.agency_views import AGENCY_LINKS
 from idp.delegation.api import DELEGATION_API
 from idp.delegation.customer_views import CUSTOMER
 from idp.delegation.owner_views import OWNER_DELEGATIONS
 
-BLUEPRINTS = (AGENCY_LINKS, DELEGATION_API, CUSTOMER, OWNER_DELEGATIONS)
+BLUEPRINTS = (ACTIVITIES_API, AGENCY_LINKS, DELEGATION_API, CUSTOMER, OWNER_DELEGATIONS)

@@ -40,8 +40,8 @@ def test_a_grant_type_that_does_not_exist_here_is_refused(mypage: RelyingParty, 
 
 
 @pytest.mark.parametrize("grant_type", ["client_credentials", DEVICE_CODE])
-def test_a_grant_type_of_other_clients_is_refused(mypage: RelyingParty, grant_type: str) -> None:
-    mypage.token({"grant_type": grant_type, "device_code": "ocd_x"}).expect_error("unauthorized_client")
+def test_a_grant_type_of_other_clients_is_refused(shop: RelyingParty, grant_type: str) -> None:
+    shop.token({"grant_type": grant_type, "device_code": "ocd_x"}).expect_error("unauthorized_client")
 
 
 def test_a_grant_type_that_the_client_did_not_register_is_refused(

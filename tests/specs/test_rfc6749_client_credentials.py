@@ -68,9 +68,9 @@ def test_no_person_can_give_what_is_a_client_s(world: World, mypage: RelyingPart
 
 
 def test_only_clients_that_are_registered_for_it_and_keep_a_secret_get_one(
-    world: World, mypage: RelyingParty, spa: RelyingParty, reporter: RelyingParty
+    world: World, shop: RelyingParty, spa: RelyingParty, reporter: RelyingParty
 ) -> None:
-    for party in (mypage, spa):
+    for party in (shop, spa):
         party.token({"grant_type": CLIENT_CREDENTIALS}).expect_error("unauthorized_client")
     world.write(lambda session: setattr(session.get_one(Client, "spa"), "grant_types", [CLIENT_CREDENTIALS]))
     spa.token({"grant_type": CLIENT_CREDENTIALS}).expect_error("unauthorized_client")
