@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Engine, MetaData, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from idp import clock
@@ -18,7 +18,7 @@ from idp.oauth.algorithms import SERVER_SIGNING
 from idp.oauth.models import RefreshToken, SigningKey, UsedAssertion
 from tests.databases import Databases, on_postgres
 from tests.oauth.relying_party import RelyingParty
-from tests.world import World
+from tests.world import MANAGER, World
 
 
 def test_a_row_is_inserted_once_and_only_the_first_call_is_told_so(world: World) -> None:
@@ -89,3 +89,45 @@ def test_a_migrated_database_is_what_the_models_say(database_url: str) -> None:
         connection.exec_driver_sql("DROP INDEX ix_outbox_due")
     assert runner.differences(engine) != []
     engine.dispose()
+
+
+BEFORE_DELEGATION_WAS_WHOLE = "0003"
+
+
+def test_a_club_of_an_earlier_version_goes_on_after_its_upgrade(
+    world: World, portal: RelyingParty, databases: Databases, database_kind: str, tmp_path: Path
+) -> None:
+    """Tables that others refer to are made anew on SQLite; nothing may be lost, or refer to nothing."""
+    staff = portal.sign_in(MANAGER).access_token
+    portal.exchange(staff, world.grant().id).tokens()
+    old = make_engine(databases.create(database_kind, tmp_path))
+    runner.upgrade(old, BEFORE_DELEGATION_WAS_WHOLE)
+    before = _copy_what_both_know(world.database.engine, old)
+    assert before["accounts"] > 5
+    assert before["delegation_grants"] > 2
+    assert before["act_as_sessions"] == 1
+    runner.upgrade(old)
+    assert runner.differences(old) == []
+    with old.connect() as connection:
+        after = {name: connection.scalar(text(f'SELECT count(*) FROM "{name}"')) for name in before}  # noqa: S608
+        if database_kind == "sqlite":
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    assert after == before
+    old.dispose()
+
+
+def _copy_what_both_know(new: Engine, old: Engine) -> dict[str, int]:
+    """Fill a database of an earlier version, and return how many rows its tables have."""
+    tables, counts = MetaData(), dict[str, int]()
+    tables.reflect(old)
+    with new.connect() as source, old.execution_options(writes=True).begin() as target:
+        for table in tables.sorted_tables:
+            target.execute(table.delete()) if table.name == "signing_keys" else None
+            if table.name == "alembic_version":
+                continue
+            rows = [dict(row) for row in source.execute(select(table)).mappings()]
+            if rows:
+                target.execute(table.insert(), rows)
+            counts[table.name] = len(rows)
+    return counts
