@@ -4,13 +4,11 @@ Everything is made through the slices' own functions where one exists, so that t
 state that real people could not reach.
 """
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
@@ -20,8 +18,10 @@ from idp.db import sealer_of
 from idp.delegation import service as delegation
 from idp.delegation.models import Grant
 from idp.delegation.passing_time import let_time_pass
-from idp.delegation.rules import READ, WORDING, WRITE, GrantState, end_of_term
+from idp.delegation.permissions.service import register_permission
+from idp.delegation.rules import READ, WRITE
 from idp.delegation.service import Consent
+from idp.demo_permissions import MYPAGE_PERMISSIONS
 from idp.oauth.client_metadata import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
@@ -146,7 +146,7 @@ def load_cast(session: Session, settings: Settings, secrets: ClientSecrets) -> N
     make_products(session)
     agencies = {part: make_agency(session, part, password_hash) for part in AGENCIES}
     owners = {part: make_owner(session, part, password_hash) for part in OWNERS}
-    manager = _first_member(session, agencies[MIRAI])
+    manager = first_member(session, agencies[MIRAI])
     consents = {HANAKO: frozenset({READ, WRITE}), ICHIRO: frozenset({READ}), SETSUKO: frozenset({READ}),
                 TADASHI: frozenset({READ})}  # fmt: skip
     grants = {
@@ -164,13 +164,17 @@ def load_cast(session: Session, settings: Settings, secrets: ClientSecrets) -> N
 
 
 def register_clients(session: Session, settings: Settings, secrets: ClientSecrets) -> None:
-    """Register マイページ, the agency portal and the display on the wall."""
+    """Register マイページ with its permissions, the agency portal and the display on the wall."""
+    for words in MYPAGE_PERMISSIONS:
+        register_permission(session, words)
     for metadata in client_metadata(settings, secrets):
         register_client(session, metadata)
 
 
 def move_clients(session: Session, settings: Settings, secrets: ClientSecrets) -> None:
     """Bring the addresses of マイページ and the portal up to date when they moved to other ports."""
+    for words in MYPAGE_PERMISSIONS:
+        register_permission(session, words)
     for metadata in client_metadata(settings, secrets):
         if session.get(Client, metadata.client_id) is None:  # the demo is older than this client
             register_client(session, metadata)
@@ -276,9 +280,8 @@ def _account(email: str, name: str, furigana: str, *, password_hash: str, now: d
     )  # fmt: skip
 
 
-def _first_member(session: Session, agency: Agency) -> Member:
-    from sqlalchemy import select
-
+def first_member(session: Session, agency: Agency) -> Member:
+    """Return the manager who registered an agency of the cast."""
     return session.scalars(
         select(Member).where(Member.agency_id == agency.id, Member.role == MemberRole.MANAGER)
     ).one()
@@ -291,55 +294,3 @@ def _move_back(session: Session, grant: Grant, *, by: timedelta) -> None:
         moment = getattr(grant, name)
         setattr(grant, name, moment - by if moment else None)
     session.flush()
-
-
-# --- 50,000 owners -------------------------------------------------------------------------------------
-
-LARGE_SIZE = 50_000
-_FAMILY = ("佐々木 ササキ", "山口 ヤマグチ", "松本 マツモト", "井上 イノウエ", "木村 キムラ", "林 ハヤシ",
-           "清水 シミズ", "山崎 ヤマザキ", "池田 イケダ", "阿部 アベ")  # fmt: skip
-_GIVEN = ("昭 アキラ", "和子 カズコ", "清 キヨシ", "幸子 サチコ", "茂 シゲル", "恵美子 エミコ", "勇 イサム",
-          "洋子 ヨウコ", "隆 タカシ", "京子 キョウコ")  # fmt: skip
-
-
-def load_large(
-    session: Session, progress: Callable[[Iterable[int]], Iterable[int]], *, size: int = LARGE_SIZE
-) -> None:
-    """Add an agency with many owners, most of them active; ``progress`` wraps the batches to show a bar."""
-    agency = make_agency(session, PPA, credentials.hash_password(PASSWORD, sealer_of(session)))
-    decided_by = _first_member(session, agency).account_id
-    batch = 2_000
-    for start in progress(range(0, size, batch)):
-        rows = list(_large_rows(agency.id, decided_by, range(start, min(start + batch, size))))
-        for model, index in ((Account, 0), (OwnerProfile, 1), (Product, 2), (Grant, 3)):
-            session.execute(insert(model), [row[index] for row in rows])
-
-
-def _large_rows(
-    agency_id: uuid.UUID, decided_by: uuid.UUID, numbers: range
-) -> Iterator[tuple[dict[str, Any], ...]]:
-    now = clock.now()
-    for number in numbers:
-        family, given = _FAMILY[number % 10].split(), _GIVEN[number // 10 % 10].split()
-        account_id, at = credentials.new_id(), now - timedelta(minutes=number)
-        state = (GrantState.REQUESTED, GrantState.DENIED, *(GrantState.ACTIVE,) * 8)[number % 10]
-        active = state is GrantState.ACTIVE
-        yield (
-            {"id": account_id, "email": f"owner{number:05}@large.example", "name": f"{family[0]} {given[0]}",
-             "furigana": f"{family[1]} {given[1]}", "password_hash": None, "status": AccountStatus.ACTIVE,
-             "created_at": at},
-            {"account_id": account_id, "user_id": 20_000_000 + number, "postal_code": "1000001",
-             "prefecture": "東京都", "city": "千代田区", "street": f"千代田{number}", "phone": "0300000000",
-             "info_sharing": False, "proxy_login_mail": "never"},
-            {"id": credentials.new_id(), "product_id": 100_000 + number, "model": "ESS-U4X1",
-             "serial_number": f"HC-L{number:05}WN1", "owner_id": account_id, "claimed_at": at,
-             "installation_postal_code": "1000001"},
-            {"id": credentials.new_id(), "owner_id": account_id, "agency_id": agency_id, "permissions": READ,
-             "term_months": 12, "state": state, "wording": WORDING, "requested_at": at,
-             "lapses_at": now + timedelta(days=30),
-             "decided_at": None if state is GrantState.REQUESTED else at,
-             "decided_by": None if state is GrantState.REQUESTED else decided_by,
-             "expires_at": end_of_term(now, 12) if active else None,
-             "ended_at": at if state is GrantState.DENIED else None,
-             "ended_by": "agency" if state is GrantState.DENIED else None},
-        )  # fmt: skip

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from idp.accounts.people import find_open_agency
-from idp.demo import OWNERS, PASSWORD, UNCLAIMED, load_large
+from idp.demo import OWNERS, PASSWORD, UNCLAIMED
+from idp.demo_large import load_large
 from idp.demo_processes import (
     DemoCannotStart,
     DemoFolder,

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from idp.delegation.permissions.service import PermissionWords, register_permission
 from idp.oauth.client_metadata import (
     AUTHORIZATION_CODE,
     DEVICE_CODE,
@@ -19,6 +20,11 @@ SHOP_SECRET = "ock_secret-of-the-shop"
 RADIO_SECRET = "ock_secret-of-the-radio"
 MYAPP_SECRET = "ock_secret-of-myapp"
 PANEL_SECRET = "ock_secret-of-the-panel"
+MYAPP_READ = PermissionWords(
+    "myapp.read", "見るだけ", "Look only", can=("べつのアプリの記録を見ること",),
+    can_en=("See the records of the other app",), cannot=("記録を消すこと",),
+    cannot_en=("Delete records",), items=("アプリの記録",), items_en=("Records of the app",),
+)  # fmt: skip
 
 
 def register_more_clients(session: Session, *, rival_key: dict[str, Any]) -> None:
@@ -30,6 +36,7 @@ def register_more_clients(session: Session, *, rival_key: dict[str, Any]) -> Non
     that keeps no refresh token and may ask for the tokens of one API.
     """
     code, refresh = AUTHORIZATION_CODE, REFRESH_TOKEN
+    register_permission(session, MYAPP_READ)
     for metadata in (
         ClientMetadata(
             client_id="shop", client_name="ショップ", token_endpoint_auth_method="client_secret_post",

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from idp.audit.events import Event
 from idp.audit.service import record_event
+from idp.delegation.permissions.service import known_permissions
 from idp.oauth.models import ApiScope, Client
-from idp.oauth.scopes import FOR_CLIENTS, FOR_SYSTEMS, PERMISSIONS, SCOPES
+from idp.oauth.scopes import FOR_CLIENTS, FOR_SYSTEMS, SCOPES
 
 _NAME = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}\Z")
 """RFC 6749 §3.3."""
@@ -32,13 +33,24 @@ class ScopeWords:
 
 
 def is_scope_name(name: str) -> bool:
-    """Tell whether an API's scope may be called so: well-formed, and none of the server's own."""
+    """Tell whether something new may be called so: well-formed, and no scope of the server's own."""
     return bool(_NAME.match(name)) and name not in SCOPES
+
+
+def is_scope_free(session: Session, name: str) -> bool:
+    """Tell whether no permission of delegation grants is called so: what those give nobody else can."""
+    return name not in known_permissions(session)
+
+
+def is_permission_free(session: Session, name: str) -> bool:
+    """Tell whether no API has a scope that is called so."""
+    return session.get(ApiScope, name) is None
 
 
 def known_scopes(session: Session) -> frozenset[str]:
     """Return every scope that a client may register; permissions of delegation grants are none."""
-    return frozenset(SCOPES) - PERMISSIONS | set(session.scalars(select(ApiScope.name)))
+    names = frozenset(SCOPES) | set(session.scalars(select(ApiScope.name)))
+    return names - known_permissions(session)
 
 
 def scopes_for_client(session: Session, client: Client) -> frozenset[str]:

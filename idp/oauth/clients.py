@@ -13,6 +13,7 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.db import is_storable
+from idp.delegation.permissions.service import known_permissions
 from idp.oauth.api_scopes import known_scopes
 from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused
 from idp.oauth.client_rules import check_metadata, sector_of
@@ -47,6 +48,7 @@ def register_client(session: Session, metadata: ClientMetadata, *, dynamic: bool
     """
     check_metadata(metadata, dynamic=dynamic)
     _check_scope(session, metadata)
+    _check_permissions(session, metadata)
     if session.get(Client, metadata.client_id) is not None:
         raise ClientMetadataRefused("client_id", "is registered already")
     client = Client(client_id=metadata.client_id, created_at=clock.now())
@@ -73,6 +75,22 @@ def _check_scope(session: Session, metadata: ClientMetadata) -> None:
         raise ClientMetadataRefused("scope", "must be some of " + " ".join(sorted(known)))
 
 
+def _check_permissions(session: Session, metadata: ClientMetadata) -> None:
+    """Refuse permissions that have no words: an owner could not read what they allow."""
+    names = metadata.act_as_permissions
+    unknown = set(names) - known_permissions(session)
+    if unknown:
+        raise ClientMetadataRefused(
+            "act_as_permissions", f"{min(unknown)} is not registered; a permission needs the words that "
+            "owners read (section permissions of idp apply)",
+        )  # fmt: skip
+    if metadata.act_as_supported and not names:
+        raise ClientMetadataRefused(
+            "act_as_permissions", "must name at least one registered permission where act_as_supported is "
+            "true, the least first",
+        )  # fmt: skip
+
+
 def change_client(session: Session, metadata: ClientMetadata, *, dynamic: bool = False) -> ClientChange:
     """Give a client other metadata; its secret stays where it still needs one.
 
@@ -80,6 +98,7 @@ def change_client(session: Session, metadata: ClientMetadata, *, dynamic: bool =
     """
     check_metadata(metadata, dynamic=dynamic)
     _check_scope(session, metadata)
+    _check_permissions(session, metadata)
     client = session.get(Client, metadata.client_id)
     if client is None:
         raise ClientMetadataRefused("client_id", "is not registered")

@@ -1,6 +1,7 @@
 """The scopes that this server knows, what each is for, and which claims it opens (OIDC Core §5.4).
 
-The maker's other APIs have scopes too, which an operator registers (``api_scopes.py``).
+The maker's other APIs have scopes too, which an operator registers (``api_scopes.py``). What delegation
+grants alone can give, such as ``mypage.read``, is registered as well (``delegation.permissions``).
 """
 
 from typing import Any
@@ -25,11 +26,7 @@ SCOPES: dict[str, str] = {
     "delegations.manage": "answer and end delegation grants to one's agency",
     "act_as": "be the actor in a token exchange",
     "proxy_logins.report": "a relying party reports what was done under a proxy login (client_credentials)",
-    "mypage.read": "閲覧: see an owner's マイページ (permission of delegation grants)",
-    "mypage.write": "設定変更: change settings in an owner's マイページ (permission of delegation grants)",
 }
-PERMISSIONS = frozenset({"mypage.read", "mypage.write"})
-"""Only delegation grants give these; no client can ask for them at the authorization endpoint."""
 FOR_CLIENTS = frozenset({"proxy_logins.report"})
 """A client has these for itself, by client_credentials: no person can give them, and it gets no others so."""
 FOR_SYSTEMS = frozenset({"delegations.read", "act_as"})
@@ -47,10 +44,10 @@ PERSON_CLAIMS = frozenset(name for names in CLAIMS_OF_SCOPE.values() for name in
 def grantable(asked: str, client: Client) -> frozenset[str]:
     """Return what is left of the asked scopes: registered for the client, and a person's to give.
 
-    A client can register known scopes only. One without refresh tokens has nothing to go on with when the
-    person is away (OIDC Core §11).
+    A client can register known scopes only, and no permission of delegation grants is one. One without
+    refresh tokens has nothing to go on with when the person is away (OIDC Core §11).
     """
-    scope = frozenset(asked.split()) & client.scopes - PERMISSIONS - FOR_CLIENTS
+    scope = frozenset(asked.split()) & client.scopes - FOR_CLIENTS
     return scope if REFRESH_TOKEN in client.grant_types else scope - {OFFLINE_ACCESS}
 
 

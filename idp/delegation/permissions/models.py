@@ -30,11 +30,12 @@ class Permission(Base):
     cannot_en: Mapped[list[str]] = mapped_column(JSON, default=list)
     items: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Kinds of the owner's data that the agency gets to know with it, as records of disclosures name them."""
+    items_en: Mapped[list[str]] = mapped_column(JSON, default=list)
     changed_at: Mapped[datetime]
 
 
 class ConsentWording(Base):
-    """A consent text as owners were shown it; never changed, so that a grant can name what covered it."""
+    """A consent text as owners agreed to it; never changed, so that a grant can name what covered it."""
 
     __tablename__ = "consent_wordings"
 
@@ -42,4 +43,4 @@ class ConsentWording(Base):
     """``Grant.wording``: the page's version and a digest of the text."""
     text: Mapped[dict[str, Any]] = mapped_column(JSON)
     """Lines by heading, in the language that was shown."""
-    first_shown_at: Mapped[datetime]
+    first_agreed_at: Mapped[datetime]

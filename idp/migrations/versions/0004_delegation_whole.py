@@ -74,7 +74,7 @@ def _add_tables() -> None:
         "consent_wordings",
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("text", sa.JSON(), nullable=False),
-        sa.Column("first_shown_at", idp.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("first_agreed_at", idp.db.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_consent_wordings")),
     )
     op.create_table(
@@ -101,6 +101,7 @@ def _add_tables() -> None:
         sa.Column("cannot", sa.JSON(), nullable=False),
         sa.Column("cannot_en", sa.JSON(), nullable=False),
         sa.Column("items", sa.JSON(), nullable=False),
+        sa.Column("items_en", sa.JSON(), nullable=False),
         sa.Column("changed_at", idp.db.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_permissions")),
     )

@@ -1,0 +1,37 @@
+"""Which of the owner's products a grant is about."""
+
+import uuid
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from idp.accounts.models import Product
+from idp.accounts.products.service import list_products
+from idp.accounts.rules import NoSuchProduct
+from idp.delegation.models import Grant, GrantProduct
+
+
+def limit_to(session: Session, grant: Grant, product_ids: Collection[uuid.UUID]) -> None:
+    """Limit a grant that is being asked for to these of the owner's products; they are never added to.
+
+    :raises NoSuchProduct: the owner has no such product, or none is named: the two would allow nothing.
+    """
+    owned = {product.id for product in list_products(session, grant.owner_id)}
+    if not product_ids or not owned.issuperset(product_ids):
+        raise NoSuchProduct
+    grant.all_products = False
+    session.add_all(GrantProduct(grant_id=grant.id, product_id=one) for one in sorted(set(product_ids)))
+    session.flush()
+
+
+def visible_products(session: Session, grant: Grant) -> list[Product]:
+    """Return the owner's present products that the grant is about, in the order of their Product ID."""
+    products = list_products(session, grant.owner_id)
+    if grant.all_products:
+        return products
+    limit = select(GrantProduct.product_id)
+    chosen = set(
+        session.scalars(limit.where(GrantProduct.grant_id == grant.id, GrantProduct.ended_at.is_(None)))
+    )
+    return [product for product in products if product.id in chosen]

@@ -1,0 +1,103 @@
+"""Permissions as relying parties register them, and the steps in which owners give them.
+
+Which client understands which permissions is ``oauth``'s to know (``Client.act_as_permissions``); it comes as
+an argument.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from idp import clock
+from idp.audit.events import Event
+from idp.audit.service import record_event
+from idp.delegation.permissions.models import Permission
+
+
+@dataclass(frozen=True)
+class PermissionWords:
+    """A permission as a relying party registers it: its name, and what owners read of it."""
+
+    name: str
+    """The scope, such as ``mypage.read``."""
+    title: str
+    title_en: str
+    can: tuple[str, ...]
+    """できること of this step and those before it, one line each."""
+    can_en: tuple[str, ...]
+    cannot: tuple[str, ...]
+    cannot_en: tuple[str, ...]
+    items: tuple[str, ...]
+    """Kinds of the owner's data that the agency gets to know with it."""
+    items_en: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the choices that an owner has at a relying party, with everything that it gives."""
+
+    name: str
+    """The permission that this step adds."""
+    names: frozenset[str]
+    """That and those of the steps before it."""
+    words: PermissionWords
+
+
+def register_permission(session: Session, wanted: PermissionWords) -> PermissionWords | None:
+    """Register a permission or change its words; return how it was before, or None if it is new.
+
+    What owners have agreed to already stays as they read it (``ConsentWording``).
+    """
+    stored = session.get(Permission, wanted.name)
+    before = None if stored is None else words_of(stored)
+    if before == wanted:
+        return before
+    if stored is None:
+        stored = Permission(name=wanted.name)
+        session.add(stored)
+    for field, value in asdict(wanted).items():
+        setattr(stored, field, list(value) if isinstance(value, tuple) else value)
+    stored.changed_at = clock.now()
+    record_event(session, Event.PERMISSION_REGISTERED, permission=wanted.name)
+    session.flush()
+    return before
+
+
+def words_of(permission: Permission) -> PermissionWords:
+    """Return a stored permission as a value."""
+    return PermissionWords(
+        permission.name, permission.title, permission.title_en, tuple(permission.can),
+        tuple(permission.can_en), tuple(permission.cannot), tuple(permission.cannot_en),
+        tuple(permission.items), tuple(permission.items_en),
+    )  # fmt: skip
+
+
+def find_permissions(session: Session, names: Iterable[str]) -> list[Permission]:
+    """Return those of the named permissions that are registered, in the order in which they are named."""
+    wanted = list(dict.fromkeys(names))
+    stored = session.scalars(select(Permission).where(Permission.name.in_(wanted)))
+    found = {permission.name: permission for permission in stored}
+    return [found[name] for name in wanted if name in found]
+
+
+def steps_of(session: Session, client_permissions: Sequence[str]) -> list[Step]:
+    """Return the choices at a relying party, the least first; what has no words is not offered."""
+    steps: list[Step] = []
+    given: frozenset[str] = frozenset()
+    for permission in find_permissions(session, client_permissions):
+        given |= {permission.name}
+        steps.append(Step(permission.name, given, words_of(permission)))
+    return steps
+
+
+def items_of(session: Session, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the kinds of data that these permissions open, each once, as disclosures are recorded."""
+    permissions = find_permissions(session, sorted(names))
+    return tuple(dict.fromkeys(item for permission in permissions for item in permission.items))
+
+
+def known_permissions(session: Session) -> frozenset[str]:
+    """Return every scope that delegation grants alone can give."""
+    return frozenset(session.scalars(select(Permission.name)))
