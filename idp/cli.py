@@ -15,6 +15,7 @@ from idp.apply.command import apply
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.passing_time import let_time_pass
+from idp.delegation.search_index import keep_up
 from idp.demo_cli import demo
 from idp.demo_postgres import PostgresCannotStart
 from idp.demo_processes import DemoCannotStart
@@ -126,6 +127,7 @@ def worker() -> None:
     }
     jobs = [
         Job("let time pass", timedelta(seconds=30), _let_time_pass),
+        Job("keep lists", timedelta(seconds=2), lambda _session: keep_up(database)),
         Job("sweep", timedelta(minutes=10), lambda _session: sweep(database)),
     ]
     run_worker(database, settings, deliverers=deliverers, jobs=jobs, stop=stop_on_signals())

@@ -1,4 +1,4 @@
-"""An agency with 50,000 owners, most of whose grants are active, beside the cast of the demo."""
+"""An agency with 50,000 owners, for the demo and for measurements."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +12,7 @@ from idp import clock, credentials
 from idp.accounts.models import Account, OwnerProfile, Product
 from idp.accounts.rules import AccountStatus
 from idp.db import sealer_of
+from idp.delegation import search_index
 from idp.delegation.models import Grant
 from idp.delegation.rules import READ, WORDING, GrantState, end_of_term
 from idp.demo import PASSWORD, PPA, first_member, make_agency
@@ -44,7 +45,7 @@ def _large_rows(
         family, given = _FAMILY[number % 10].split(), _GIVEN[number // 10 % 10].split()
         account_id, at = credentials.new_id(), now - timedelta(minutes=number)
         state = (GrantState.REQUESTED, GrantState.DENIED, *(GrantState.ACTIVE,) * 8)[number % 10]
-        active = state is GrantState.ACTIVE
+        active, place = state is GrantState.ACTIVE, "東京都千代田区"
         yield (
             {"id": account_id, "email": f"owner{number:05}@large.example", "name": f"{family[0]} {given[0]}",
              "furigana": f"{family[1]} {given[1]}", "password_hash": None, "status": AccountStatus.ACTIVE,
@@ -62,5 +63,9 @@ def _large_rows(
              "decided_by": None if state is GrantState.REQUESTED else decided_by,
              "expires_at": end_of_term(now, 12) if active else None,
              "ended_at": at if state is GrantState.DENIED else None,
-             "ended_by": "agency" if state is GrantState.DENIED else None},
+             "ended_by": "agency" if state is GrantState.DENIED else None,
+             **(search_index.words_of(
+                 search_index.OwnerWords(f"owner{number:05}@large.example", 20_000_000 + number,
+                                         f"{family[0]} {given[0]}", f"{family[1]} {given[1]}", place),
+                 [("ESS-U4X1", f"HC-L{number:05}WN1")]) if state.is_open else search_index.NOTHING)},
         )  # fmt: skip

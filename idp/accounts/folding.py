@@ -11,6 +11,7 @@ from typing import Final
 # What stands where a hyphen is meant: keyboards and input methods offer all of these, and ー is one key away.
 _DASHES: Final = "-‐‑‒–—―−─ーｰ"
 _NOT_DIGITS = re.compile(rf"[{_DASHES}\s()]")
+_BETWEEN = re.compile(rf"[{_DASHES}\s\0]")
 _HIRAGANA_TO_KATAKANA: Final = {code: code + 0x60 for code in (*range(0x3041, 0x3097), 0x309D, 0x309E)}
 # Alone, these marks are composed of a space and a combining mark; beside a kana only the mark is meant.
 _VOICING_MARKS: Final = {0x309B: 0x3099, 0x309C: 0x309A}
@@ -45,6 +46,20 @@ def fold_name(text: str) -> str:
     A full-width space between family and given name stays full-width.
     """
     return re.sub(r"\s{2,}", lambda run: "\u3000" if "\u3000" in run[0] else " ", text.strip())
+
+
+def fold_search(text: str) -> str:
+    """Return a word as it is searched for: one width, one case, one kana, no spaces and no dashes.
+
+    ＨＣ－Ａ１ is found as hca1, すずき as スズキ; a lengthening mark counts as a dash, in both.
+    """
+    folded = _normalize(fold_kana(_normalize(text).casefold()).casefold())
+    return _BETWEEN.sub("", folded)
+
+
+def search_words(text: str) -> list[str]:
+    """Return the words of a search, each folded; what is nothing but spaces and dashes is no word."""
+    return [word for word in map(fold_search, _normalize(text).split()) if word]
 
 
 def fold_email(text: str) -> str:

@@ -2,11 +2,13 @@
 
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from idp.accounts.models import Account, Agency, Member
+from idp import clock
+from idp.accounts.models import Account, Agency, ChangedOwner, Member
 from idp.accounts.rules import AgencyNotActive, AgencyStatus, NotAMember
+from idp.db import insert_once
 
 
 def find_account(session: Session, account_id: uuid.UUID) -> Account | None:
@@ -55,3 +57,16 @@ def is_member_in_good_standing(session: Session, account_id: uuid.UUID) -> bool:
 def find_open_agency(session: Session, email: str) -> Agency | None:
     """Return the agency with this 販売店ID that is not closed, or None."""
     return session.scalar(select(Agency).where(Agency.email == email, Agency.status != AgencyStatus.CLOSED))
+
+
+def note_change(session: Session, account_id: uuid.UUID) -> None:
+    """Leave word that an owner's name, address or products change with this transaction.
+
+    A note that lies there already is written anew: whoever is just reading what it was about must not
+    take it away without having seen this change too.
+    """
+    now = clock.now()
+    if not insert_once(session, ChangedOwner, {"account_id": account_id, "changed_at": now}):
+        session.execute(
+            update(ChangedOwner).where(ChangedOwner.account_id == account_id).values(changed_at=now)
+        )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from idp import clock, credentials
 from idp.accounts.folding import fold_email, is_email
 from idp.accounts.models import Account, Agency, Member, OwnerProfile, Product
-from idp.accounts.people import find_account_by_email, find_member, find_open_agency
+from idp.accounts.people import find_account_by_email, find_member, find_open_agency, note_change
 from idp.accounts.products.service import Claim, Unit, add_units, claim_product
 from idp.accounts.registration.service import mint_user_id
 from idp.accounts.rules import (
@@ -76,6 +76,7 @@ def apply_owner(session: Session, node: Node) -> Change | None:
     change = compared(f"owner {account.email}", before, after)
     if change.kind != Kind.UNCHANGED:
         added = change.kind == Kind.ADDED
+        note_change(session, account.id)
         record_event(session, Event.OWNER_REGISTERED if added else Event.OWNER_UPDATED, owner_id=account.id)
     return change
 

@@ -37,6 +37,8 @@ class Grant(Base):
               postgresql_where=OPEN),
         Index("ix_delegation_grants_agency_furigana", "agency_id", "owner_furigana", "id", sqlite_where=OPEN,
               postgresql_where=OPEN),
+        Index("ix_delegation_grants_agency_last_used", "agency_id", "last_used_at", "id", sqlite_where=OPEN,
+              postgresql_where=OPEN),
         Index("ix_delegation_grants_state_lapses_at", "state", "lapses_at"),
         Index("ix_delegation_grants_state_expires_at", "state", "expires_at"),
     )  # fmt: skip

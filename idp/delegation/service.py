@@ -20,7 +20,7 @@ from idp.accounts.rules import AccountStatus, AgencyNotActive, AgencyStatus, Mem
 from idp.accounts.sessions.service import end_all_sessions
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.delegation import notices, proxy_logins
+from idp.delegation import notices, proxy_logins, search_index
 from idp.delegation.disclosures.rules import PAGE_ITEMS, Occasion
 from idp.delegation.disclosures.service import record_disclosure
 from idp.delegation.models import Grant
@@ -98,6 +98,7 @@ def request_grant(session: Session, owner: Account, consent: Consent, *, answer_
             session.add(grant)
     except IntegrityError as error:  # asked twice at once: the database keeps one open grant per pair
         raise AlreadyOpen(GrantState.REQUESTED) from error
+    search_index.index_new(session, grant)
     record_event(
         session, Event.DELEGATION_REQUESTED, actor_id=owner.id, owner_id=owner.id, agency_id=agency.id,
         grant_id=grant.id, permissions=grant.permissions, term_months=grant.term_months,

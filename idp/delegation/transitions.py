@@ -15,7 +15,7 @@ from idp import clock
 from idp.accounts.models import Account
 from idp.audit.events import Event
 from idp.audit.service import About, record_event, record_event_for_each
-from idp.delegation import proxy_logins
+from idp.delegation import proxy_logins, search_index
 from idp.delegation.models import Grant
 from idp.delegation.rules import (
     GrantState,
@@ -55,7 +55,7 @@ def move(
     after = next_state(before, transition, party)
     values: dict[str, object] = {"state": after, **changes}
     if not after.is_open:
-        values |= {"ended_at": clock.now(), "ended_by": party}
+        values |= {"ended_at": clock.now(), "ended_by": party, **search_index.NOTHING}
     result = session.execute(
         update(Grant).where(Grant.id == grant.id, Grant.state == before).values(**values),
         execution_options={"synchronize_session": False},

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from idp import credentials
 from idp.accounts.models import Product
+from idp.accounts.people import note_change
 from idp.accounts.rules import NoSuchProduct, SerialTaken, SerialUnknown, SerialYours, Service
 from idp.audit.events import Event
 from idp.audit.service import record_event
@@ -91,6 +92,7 @@ def claim_product(session: Session, owner_id: uuid.UUID, *, claim: Claim, now: d
     product.installation_postal_code = claim.installation_postal_code
     for service in Service:
         set_joined_at(product, service, now if service in claim.services else None)
+    note_change(session, owner_id)
     record_event(
         session, Event.PRODUCT_CLAIMED, actor_id=owner_id, owner_id=owner_id, product_id=product.product_id
     )

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Agency, OwnerProfile
-from idp.accounts.people import get_member_in_good_standing
+from idp.accounts.people import get_member_in_good_standing, note_change
 from idp.accounts.rules import MemberRole, NotAnOwner, ProxyLoginMail, RoleMayNot
 from idp.audit.events import Event
 from idp.audit.service import record_event
@@ -53,6 +53,7 @@ def update_owner(session: Session, account_id: uuid.UUID, *, details: OwnerDetai
         name for name in _names(OwnerDetails) if _set(_home_of(account, name), name, getattr(details, name))
     ]
     if changed:
+        note_change(session, account.id)
         record_event(
             session, Event.OWNER_UPDATED, actor_id=account.id, owner_id=account.id, fields=sorted(changed)
         )

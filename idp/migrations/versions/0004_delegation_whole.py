@@ -19,6 +19,7 @@ def upgrade() -> None:
     _add_tables()
     _add_columns()
     _widen_choices()
+    _note_owners()
 
 
 def _add_column_with_reference(table: str, column: str, target: str) -> None:
@@ -362,8 +363,23 @@ def _add_columns() -> None:
             sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
             postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
         )
+        batch_op.create_index(
+            "ix_delegation_grants_agency_last_used",
+            ["agency_id", "last_used_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
+            postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
+        )
         batch_op.create_index("ix_delegation_grants_state_expires_at", ["state", "expires_at"], unique=False)
         batch_op.create_index("ix_delegation_grants_state_lapses_at", ["state", "lapses_at"], unique=False)
+
+
+def _note_owners() -> None:
+    """Let the worker fill what the agencies' lists are searched by, for the grants that stand already."""
+    op.execute(
+        "INSERT INTO changed_owners (account_id, changed_at) SELECT owner_id, min(requested_at) "
+        "FROM delegation_grants WHERE state IN ('requested', 'active', 'suspended') GROUP BY owner_id"
+    )
 
 
 def downgrade() -> None:
