@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from idp import clock
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
+from idp.delegation.permissions.service import PermissionWords
 from idp.oauth.client_metadata import ClientMetadataRefused, metadata_of
 from idp.oauth.clients import delete_client, is_deleted, register_client, rotate_secret, set_client_status
 from idp.oauth.models import Client, ClientStatus
+from idp.oauth.permission_words import FIELD, permission_documents, permissions_of, put_permission
 from idp.oauth.registration.document import metadata_document
 from idp.oauth.registration.service import issue_initial_token, list_initial_tokens, revoke_initial_token
 from idp.settings import Settings
@@ -49,10 +51,20 @@ def client_list() -> None:
 @client.command("register")
 @click.argument("file", type=click.File(encoding="utf-8"))
 def client_register(file: TextIO) -> None:
-    """Register the client that a JSON file describes (RFC 7591 names); prints its secret, this once."""
+    """Register the client that a JSON file describes (RFC 7591 names); prints its secret, this once.
+
+    A relying party that supports acting has its ``permissions`` there, with the words that owners read.
+    """
     try:
-        metadata = metadata_of(json.load(file))
+        document = json.load(file)
+        permissions: tuple[PermissionWords, ...] = ()
+        if isinstance(document, dict) and FIELD in document:
+            permissions = permissions_of(document.pop(FIELD))
+            document.setdefault("act_as_permissions", [words.name for words in permissions])
+        metadata = metadata_of(document)
         with unit_of_work(_database()) as session:
+            for words in permissions:
+                put_permission(session, words)
             secret = register_client(session, metadata)
     except json.JSONDecodeError as error:
         raise click.ClickException(f"{file.name} is not JSON: {error}") from error
@@ -72,7 +84,8 @@ def client_show(client_id: str) -> None:
             "act_as_permissions", "act_as_audiences", "resources", "allowed_resources", "sector",
         )}  # fmt: skip
         registered_itself = {"registered_itself": row.registration_digest is not None}
-        shown = {**metadata_document(row), **own, **registered_itself}
+        permissions = {FIELD: permission_documents(session, row)} if row.act_as_permissions else {}
+        shown = {**metadata_document(row), **own, **registered_itself, **permissions}
     click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
 
 

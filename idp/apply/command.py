@@ -6,12 +6,13 @@ import click
 from sqlalchemy.orm import Session
 
 from idp.apply.changes import Change, Kind
-from idp.apply.clients import apply_client, read_client
+from idp.apply.clients import apply_client, apply_permissions, read_client
 from idp.apply.people import apply_agency, apply_owner, apply_product
 from idp.apply.reading import FileUnusable, Node, Problems, load_file
 from idp.apply.scopes import apply_scope
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
+from idp.delegation.permissions.service import PermissionWords
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 
@@ -37,7 +38,11 @@ def apply_file(session: Session, path: Path) -> list[Change]:
     problems.check()
     changes: list[Change | None] = [apply_scope(session, node) for node in root.children("scopes")]
     problems.check()
-    changes += [apply_client(session, *one) for one in read if one is not None]
+    named = [one for one in read if one is not None]
+    others: dict[str, PermissionWords] = {}
+    changes += [change for one in named for change in apply_permissions(session, one, others)]
+    problems.check()
+    changes += [apply_client(session, one) for one in named]
     changes += [apply_product(session, node) for node in root.children("products")]
     changes += [apply_owner(session, node) for node in root.children("owners")]
     for node in root.children("agencies"):

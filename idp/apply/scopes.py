@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from idp.apply.changes import Change, compared
 from idp.apply.reading import Node
-from idp.oauth.api_scopes import ScopeWords, is_scope_name, put_scope
+from idp.oauth.api_scopes import ScopeWords, is_scope_free, is_scope_name, put_scope
 
 _FIELDS = ("name", "words", "words_en", "for_clients")
 
@@ -23,6 +23,9 @@ def apply_scope(session: Session, node: Node) -> Change | None:
         node.problems.add(node.at("name"), "must be visible ASCII (RFC 6749 3.3) and no scope of this server")
         return None
     if not (name and words and words_en):
+        return None
+    if not is_scope_free(session, name):
+        node.problems.add(node.at("name"), "is a permission of delegation grants")
         return None
     wanted = ScopeWords(name, words, words_en, for_clients=for_clients)
     before = put_scope(session, wanted)

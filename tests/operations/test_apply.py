@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from idp.accounts.models import Account, Agency, Member, Product
 from idp.cli import cli
+from idp.delegation.permissions.service import steps_of
 from idp.demo import HANAKO, PASSWORD
 from idp.oauth.clients import find_client
 from idp.oauth.models import Client
@@ -21,6 +22,7 @@ from tests.oauth.relying_party import RelyingParty
 from tests.world import World
 
 EXAMPLE = ROOT / "docs/examples/conformance.yaml"
+RELYING_PARTY = ROOT / "docs/examples/relying-party.yaml"
 CLIENT = {"client_id": "weather", "client_name": "お天気", "redirect_uris": ["https://weather.example/cb"],
           "scope": "openid profile"}  # fmt: skip
 PRODUCT = {"product_id": 77001, "model": "ESS-U4X1", "serial_number": "HC-Z00001WN1"}
@@ -216,3 +218,55 @@ def test_the_conformance_example_can_be_applied(world: World, apply: Apply) -> N
     answer = party.authorize(browser, code_challenge=None, code_challenge_method=None)
     assert answer.response.status_code in {200, 303}
     assert "error=" not in answer.location
+
+
+def test_a_relying_party_brings_its_permissions_with_the_words_that_owners_read(
+    world: World, apply: Apply
+) -> None:
+    first = apply(RELYING_PARTY)
+    assert "3 added" in first.output, first.output
+    assert "0 added, 0 changed, 3 unchanged" in apply(RELYING_PARTY).output
+    garden = world.read(lambda session: find_client(session, "garden"))
+    assert garden is not None
+    steps = world.read(lambda session: steps_of(session, garden.act_as_permissions))
+    assert [step.names for step in steps] == [{"garden.read"}, {"garden.read", "garden.write"}]
+    assert steps[1].words.can == ("お庭の記録を見ること", "散水の時刻を変えること")
+    content = yaml.safe_load(RELYING_PARTY.read_text(encoding="utf-8"))
+    content["clients"][0]["permissions"][0]["can"] = ["お庭を見ること"]
+    assert "can: お庭の記録を見ること → お庭を見ること" in apply(content).output
+
+
+@pytest.mark.parametrize(
+    ("deviation", "told"),
+    [
+        ({"title": None}, "clients[0].permissions[0].title: is missing; owners read it"),
+        ({"can_en": []}, "clients[0].permissions[0].can_en: must have as many lines as can"),
+        ({"can": [], "can_en": []}, "clients[0].permissions[0].can: must hold at least one line"),
+        ({"can": ["一\n二"]}, "clients[0].permissions[0].can[0]: must be a text of 1 to 120 characters"),
+        ({"items": "all"}, "clients[0].permissions[0].items: must be a list"),
+        ({"words": "x"}, "clients[0].permissions[0].words: is not a field"),
+        ({"name": "openid"}, "clients[0].permissions.name: openid must be"),
+        ({"name": "garden.write"}, "clients[0].permissions: must not name a permission twice"),
+    ],
+)
+def test_a_step_without_words_is_refused_and_nothing_is_stored(
+    world: World, apply: Apply, deviation: dict[str, Any], told: str
+) -> None:
+    content = yaml.safe_load(RELYING_PARTY.read_text(encoding="utf-8"))
+    content["clients"][0]["permissions"][0] |= deviation
+    before = world.digest()
+    assert told in apply(content).output
+    assert world.digest() == before
+
+
+def test_a_relying_party_that_supports_acting_without_permissions_is_refused(
+    world: World, apply: Apply
+) -> None:
+    content = yaml.safe_load(RELYING_PARTY.read_text(encoding="utf-8"))
+    del content["clients"][0]["permissions"]
+    assert "clients[0].act_as_permissions: must name at least one" in apply(content).output
+    content["clients"][0]["act_as_permissions"] = ["garden.read"]
+    assert "garden.read is not registered; a permission needs the words" in apply(content).output
+    assert world.read(lambda session: find_client(session, "garden")) is None
+    scope = {"name": "mypage.read", "words": "見ること", "words_en": "Look"}
+    assert "scopes[0].name: is a permission of delegation grants" in apply({"scopes": [scope]}).output
