@@ -73,7 +73,7 @@ def _place(refused: ClientMetadataRefused, given: dict[str, Any]) -> str:
 
 
 def apply_permissions(session: Session, read: ReadClient, others: dict[str, PermissionWords]) -> list[Change]:
-    """Register a relying party's permissions, or change their words; ``others`` are those of this file so far."""
+    """Register a relying party's permissions, or change their words; ``others``: the file's so far."""
     changes = []
     for words in read.permissions:
         if others.setdefault(words.name, words) != words:
