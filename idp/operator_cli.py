@@ -5,7 +5,7 @@ import uuid
 from typing import TextIO
 
 import click
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from idp import clock
@@ -13,12 +13,11 @@ from idp.accounts.models import Account, Agency
 from idp.accounts.people import find_account_by_email
 from idp.accounts.products.service import Unit, add_units
 from idp.accounts.rules import AccountStatus
-from idp.audit.events import Event
 from idp.audit.models import AuditEvent
-from idp.audit.service import record_event
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation import service as delegation
+from idp.delegation import standing
 from idp.delegation.models import Grant
 from idp.delegation.rules import AgencyUnknown, GrantUnknown, TransitionRefused
 from idp.mail import operator as mail_operator
@@ -45,7 +44,7 @@ def account_suspend(email: str) -> None:
     """Suspend an account: it can do nothing, and nobody can act for it, from the next request on."""
     with unit_of_work(_database()) as session:
         person = _person(session, email)
-        if not delegation.suspend_account(session, person.id):
+        if not standing.suspend_account(session, person.id):
             raise click.ClickException(f"The account is {person.status}, not {AccountStatus.ACTIVE}.")
     click.echo("The account is suspended.")
 
@@ -53,10 +52,11 @@ def account_suspend(email: str) -> None:
 @account.command("reinstate")
 @click.argument("email")
 def account_reinstate(email: str) -> None:
-    """Lift the suspension of an account."""
+    """Lift the suspension: what was active is active again, unless the agency is suspended too."""
     with unit_of_work(_database()) as session:
         person = _person(session, email)
-        _lift_suspension(session, person)
+        if not standing.reinstate_account(session, person.id):
+            raise click.ClickException(f"The account is {person.status}, not {AccountStatus.SUSPENDED}.")
     click.echo("The account is active again.")
 
 
@@ -65,18 +65,6 @@ def _person(session: Session, email: str) -> Account:
     if person is None:
         raise click.ClickException("No account has this address.")
     return person
-
-
-def _lift_suspension(session: Session, person: Account) -> None:
-    changed = session.execute(
-        update(Account)
-        .where(Account.id == person.id, Account.status == AccountStatus.SUSPENDED)
-        .values(status=AccountStatus.ACTIVE)
-        .returning(Account.id)
-    ).first()
-    if changed is None:
-        raise click.ClickException(f"The account is {person.status}, not {AccountStatus.SUSPENDED}.")
-    record_event(session, Event.ACCOUNT_REINSTATED, owner_id=person.id)
 
 
 @click.group()
@@ -109,7 +97,7 @@ def agency_reinstate(agency_id: uuid.UUID) -> None:
 def _suspend(agency_id: uuid.UUID, *, suspended: bool) -> None:
     with unit_of_work(_database()) as session:
         try:
-            moved = delegation.set_agency_suspended(session, agency_id, suspended=suspended)
+            moved = standing.set_agency_suspended(session, agency_id, suspended=suspended)
         except AgencyUnknown as error:
             raise click.ClickException("No such agency, or it is in that standing already.") from error
     click.echo(f"{moved} grants changed.")

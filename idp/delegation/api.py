@@ -23,7 +23,7 @@ from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.history import Change, ProxyLogin, page_of_proxy_logins
 from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, page_of_grants
 from idp.delegation.models import Grant
-from idp.delegation.rules import GrantState, GrantUnknown, OwnRequest, TransitionRefused
+from idp.delegation.rules import GrantState, GrantUnknown, OwnerNotActive, OwnRequest, TransitionRefused
 from idp.unit_of_work import current_session
 from idp.web import problem, require_scope
 
@@ -121,6 +121,14 @@ def _people_decide(_error: PeopleDecide) -> Response:
     return problem(
         403, "people_decide",
         detail="an agency's system only reads; a member of its staff answers and ends delegation grants",
+    )  # fmt: skip
+
+
+@DELEGATION_API.errorhandler(OwnerNotActive)
+def _owner_not_active(_error: OwnerNotActive) -> Response:
+    return problem(
+        409, "owner_not_active",
+        detail="the owner's account is suspended; the request can be answered once that is lifted",
     )  # fmt: skip
 
 

@@ -1,12 +1,11 @@
 """Who is told of what by mail; wording and templates are ``mail``'s."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
 from idp import clock
-from idp.accounts.models import Agency, Member, Product
+from idp.accounts.models import Member, Product
 from idp.accounts.rules import ProxyLoginMail
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.rules import GrantState, Party, SessionKind
@@ -72,19 +71,6 @@ def tell_owner_of_proxy_login(
         staff_name=member.account.name, reason=act_as.reason, app_name=app_name, at=act_as.started_at,
         grant_id=grant.id, by_system=act_as.kind == SessionKind.API,
     )  # fmt: skip
-
-
-def tell_of_suspension(
-    session: Session, agency: Agency, owners: Iterable[tuple[str, str, datetime]], *, suspended: bool
-) -> None:
-    """Mail each owner (address, name, end of term) and, once, the agency that grants rest or are lifted."""
-    card, count = AgencyCard(agency.name, agency.email), 0
-    tell_owner = messages.delegation_suspended if suspended else messages.delegation_reinstated
-    for email, name, expires_at in owners:
-        tell_owner(session, owner_email=email, owner_name=name, agency=card, expires_at=expires_at)
-        count += 1
-    tell_agency = messages.agency_suspended if suspended else messages.agency_reinstated
-    tell_agency(session, email=agency.email, name=agency.name, grants=count)
 
 
 def _card(grant: Grant) -> AgencyCard:

@@ -139,10 +139,9 @@ def end_all_of_grant(session: Session, grant_id: uuid.UUID, *, reason: SessionEn
     _end_running(session, ActAsSession.grant_id == grant_id, reason=reason)
 
 
-def end_all_of_agency(session: Session, agency_id: uuid.UUID, *, reason: SessionEnd) -> None:
-    """End every running proxy login of an agency, and tell the relying parties."""
-    members = select(Member.id).where(Member.agency_id == agency_id)
-    _end_running(session, ActAsSession.member_id.in_(members), reason=reason)
+def end_all_of_grants(session: Session, which: ColumnElement[bool], *, reason: SessionEnd) -> None:
+    """End every running proxy login under any of these grants, and tell the relying parties."""
+    _end_running(session, ActAsSession.grant_id.in_(select(Grant.id).where(which)), reason=reason)
 
 
 def end_all_of(session: Session, sids: Collection[uuid.UUID], *, reason: SessionEnd) -> None:

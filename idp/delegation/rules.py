@@ -21,7 +21,7 @@ class GrantState(StrEnum):
     ACTIVE = "active"
     """連携中: both have agreed."""
     SUSPENDED = "suspended"
-    """停止中: the agency's account is suspended; nothing is possible until it is lifted."""
+    """停止中: agency or owner is suspended; nothing is possible until both are welcome again."""
     DENIED = "denied"
     """拒否: the agency does not want it."""
     WITHDRAWN = "withdrawn"
@@ -125,6 +125,10 @@ class AlreadyOpen(Refusal):
     """Owner and agency already have a grant that stands; it has to end before another can begin."""
 
     state: GrantState
+
+
+class OwnerNotActive(Refusal):
+    """The owner's account is suspended: nobody answers their request until that is lifted."""
 
 
 class OwnRequest(Forbidden):

@@ -9,18 +9,24 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.accounts.models import Account, Agency, Member
 from idp.accounts.products.service import list_products
-from idp.accounts.rules import AccountStatus, AgencyNotActive, AgencyStatus, MemberRole, RoleMayNot
-from idp.accounts.sessions.service import end_all_sessions
+from idp.accounts.rules import (
+    AccountStatus,
+    AgencyNotActive,
+    AgencyStatus,
+    MemberRole,
+    NotAnOwner,
+    RoleMayNot,
+)
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.delegation import notices, proxy_logins, search_index
+from idp.delegation import notices, search_index
 from idp.delegation.disclosures.rules import PAGE_ITEMS, Occasion
 from idp.delegation.disclosures.service import record_disclosure
 from idp.delegation.models import Grant
@@ -30,6 +36,7 @@ from idp.delegation.rules import (
     AlreadyOpen,
     GrantState,
     GrantUnknown,
+    OwnerNotActive,
     OwnRequest,
     Party,
     Transition,
@@ -37,7 +44,7 @@ from idp.delegation.rules import (
     end_of_term,
     lapse_moment,
 )
-from idp.delegation.transitions import move, move_all_of_agency, owners_to_tell
+from idp.delegation.transitions import move
 
 
 @dataclass(frozen=True)
@@ -79,10 +86,14 @@ def request_grant(session: Session, owner: Account, consent: Consent, *, answer_
 
     :raises AgencyUnknown: the agency is not (any longer) there.
     :raises AlreadyOpen: a grant between the two stands already.
+    :raises NotAnOwner: the owner's account has just been deleted or suspended.
     """
-    agency = session.get(Agency, consent.agency_id)
-    if agency is None or agency.status != AgencyStatus.ACTIVE:
+    # Held until this is stored: whoever deletes or closes either meanwhile finds the request and ends it.
+    if not _hold_owner(session, owner.id):
+        raise NotAnOwner
+    if not _hold_agency(session, consent.agency_id):
         raise AgencyUnknown
+    agency = session.get_one(Agency, consent.agency_id)
     standing = find_open_grant(session, owner.id, agency.id)
     if standing is not None:
         raise AlreadyOpen(GrantState(standing.state))
@@ -117,12 +128,18 @@ def answer(session: Session, member: Member, grant_id: uuid.UUID, *, approve: bo
     :raises OwnRequest: the member is the owner.
     :raises TransitionRefused: it is no longer open to an answer.
     :raises AgencyNotActive: the agency is being suspended, with what it has; nothing is added to that.
+    :raises OwnerNotActive: the owner's account is suspended; the request waits, and lapses in its time.
     """
-    _hold_agency(session, member.agency_id)
+    owner_id = get_grant_of_agency(session, member.agency_id, grant_id).owner_id
+    owner_is_active = _hold_owner(session, owner_id)
+    if not _hold_agency(session, member.agency_id):
+        raise AgencyNotActive
     grant = get_grant_of_agency(session, member.agency_id, grant_id, to_change=True)
     _check_may_decide(member)
     if grant.owner_id == member.account_id:
         raise OwnRequest
+    if grant.state == GrantState.REQUESTED and not owner_is_active:
+        raise OwnerNotActive
     now = clock.now()
     transition = Transition.APPROVE if approve else Transition.DENY
     if grant.state == GrantState.REQUESTED and now >= grant.lapses_at:
@@ -179,54 +196,6 @@ def end_by_operator(session: Session, grant_id: uuid.UUID) -> Grant:
     return grant
 
 
-def set_agency_suspended(session: Session, agency_id: uuid.UUID, *, suspended: bool) -> int:
-    """Suspend an agency with all its active grants, or reinstate exactly those; return how many.
-
-    :raises AgencyUnknown: there is no such agency, or it is in that standing already.
-    """
-    before, after = AgencyStatus.ACTIVE, AgencyStatus.SUSPENDED
-    if not suspended:
-        before, after = after, before
-    agency = session.scalars(
-        update(Agency).where(Agency.id == agency_id, Agency.status == before).values(status=after)
-        .returning(Agency)
-    ).one_or_none()  # fmt: skip
-    if agency is None:
-        raise AgencyUnknown
-    event = Event.AGENCY_SUSPENDED if suspended else Event.AGENCY_REINSTATED
-    record_event(session, event, agency_id=agency_id)
-    moved = move_all_of_agency(
-        session, agency_id, Transition.SUSPEND if suspended else Transition.REINSTATE,
-        before=GrantState.ACTIVE if suspended else GrantState.SUSPENDED, party=Party.OPERATOR,
-    )  # fmt: skip
-    notices.tell_of_suspension(
-        session, agency, owners_to_tell(session, agency_id, moved), suspended=suspended
-    )
-    return len(moved)
-
-
-def suspend_account(session: Session, account_id: uuid.UUID) -> bool:
-    """Suspend an account: whoever signs in with it is signed out, and whoever acts for it, or as it, stops.
-
-    Return whether this call did it; an account that is not active is left as it is.
-    """
-    suspended = session.execute(
-        update(Account)
-        .where(Account.id == account_id, Account.status == AccountStatus.ACTIVE)
-        .values(status=AccountStatus.SUSPENDED)
-        .returning(Account.id)
-    ).first()
-    if suspended is None:
-        return False
-    record_event(session, Event.ACCOUNT_SUSPENDED, owner_id=account_id)
-    # Whoever is beginning a proxy login holds its grant and its sign-in; once those are had here, what they
-    # began can be seen. In the order of docs/decisions/0013-postgresql.md, so that nobody waits in a circle.
-    proxy_logins.hold_grants_of(session, account_id)
-    end_all_sessions(session, account_id)
-    proxy_logins.end_all_of_account(session, account_id)
-    return True
-
-
 def get_grant_of_agency(
     session: Session, agency_id: uuid.UUID, grant_id: uuid.UUID, *, to_change: bool = False
 ) -> Grant:
@@ -268,11 +237,19 @@ def _find_grant(session: Session, grant_id: uuid.UUID, *, to_change: bool) -> Gr
     return session.get(Grant, grant_id, populate_existing=True, with_for_update=lock)
 
 
-def _hold_agency(session: Session, agency_id: uuid.UUID) -> None:
-    """Keep the agency in business until this is stored; a suspension takes along what is active by then."""
-    status = session.scalar(select(Agency.status).where(Agency.id == agency_id).with_for_update(read=True))
-    if status != AgencyStatus.ACTIVE:
-        raise AgencyNotActive
+def _hold_owner(session: Session, owner_id: uuid.UUID) -> bool:
+    """Keep the owner as they are until this is stored, and tell whether they are in good standing."""
+    query = select(Account.status).where(Account.id == owner_id).with_for_update(read=True)
+    return session.scalar(query) == AccountStatus.ACTIVE
+
+
+def _hold_agency(session: Session, agency_id: uuid.UUID) -> bool:
+    """Keep the agency in business until this is stored; a suspension takes along what is active by then.
+
+    Tell whether it is in business.
+    """
+    query = select(Agency.status).where(Agency.id == agency_id).with_for_update(read=True)
+    return session.scalar(query) == AgencyStatus.ACTIVE
 
 
 def _check_may_decide(member: Member) -> None:

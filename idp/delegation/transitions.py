@@ -1,18 +1,20 @@
-"""One step in the life of a grant, or the same step of all grants of an agency.
+"""One step in the life of a grant, or the same step of all grants of an agency or an owner.
 
 Each is one conditional UPDATE from the state it was decided on, with an audit event and the end of running
 proxy logins in the same transaction. Of two that race, one finds the state changed.
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import ColumnElement, CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from idp import clock
-from idp.accounts.models import Account
+from idp.accounts.models import Account, Agency
+from idp.accounts.rules import AccountStatus, AgencyStatus
 from idp.audit.events import Event
 from idp.audit.service import About, record_event, record_event_for_each
 from idp.delegation import proxy_logins, search_index
@@ -72,46 +74,102 @@ def move(
         proxy_logins.end_all_of_grant(session, grant.id, reason=SessionEnd.GRANT_ENDED)
 
 
-def move_all_of_agency(
-    session: Session, agency_id: uuid.UUID, transition: Transition, *, before: GrantState, party: Party
-) -> list[uuid.UUID]:
-    """Make the same transition of every grant of an agency that is in this state; return which moved.
+@dataclass(frozen=True)
+class Moved:
+    """A grant that has made the same step as others, and who is told."""
+
+    grant_id: uuid.UUID
+    owner_id: uuid.UUID
+    agency_id: uuid.UUID
+    expires_at: datetime | None
+    at: datetime
+    """When it moved."""
+
+
+def of_agency(agency_id: uuid.UUID) -> ColumnElement[bool]:
+    """Return the condition that picks the grants of an agency."""
+    return Grant.agency_id == agency_id
+
+
+def of_owner(owner_id: uuid.UUID) -> ColumnElement[bool]:
+    """Return the condition that picks the grants of an owner."""
+    return Grant.owner_id == owner_id
+
+
+def hold_all(session: Session, which: ColumnElement[bool]) -> None:
+    """Lock what stands of these grants, so that what is decided on them next is decided on what they are.
+
+    Two suspensions, or the lifting of two, at the same moment each see what the other has done: of an owner
+    and an agency that both come back, the second brings the grant back.
+    """
+    standing = select(Grant.id).where(which, Grant.state.in_([one for one in GrantState if one.is_open]))
+    session.execute(standing.order_by(Grant.id).with_for_update(key_share=True)).close()
+
+
+def move_all(
+    session: Session, which: ColumnElement[bool], transition: Transition, *, before: GrantState, party: Party
+) -> list[Moved]:
+    """Make the same transition of every one of these grants that is in this state; return which moved.
 
     A few statements, however many grants there are: a large agency must not keep everybody else waiting for
-    the database. A grant whose term is over stays for the clock, so that nobody is told of it twice.
+    the database. A grant whose term is over stays for the clock, so that nobody is told of it twice, unless
+    this is its end. Nothing is active again unless owner and agency both are in good standing. Held before
+    by ``hold_all``.
 
     :raises TransitionRefused: the rule says no.
     """
-    after = next_state(before, transition, party)
-    moved = session.execute(
-        update(Grant)
-        .where(Grant.agency_id == agency_id, Grant.state == before, Grant.expires_at > clock.now())
-        .values(state=after)
-        .returning(Grant.id, Grant.owner_id),
+    after, now = next_state(before, transition, party), clock.now()
+    statement = update(Grant).where(which, Grant.state == before)
+    if after.is_open:
+        statement = statement.where(Grant.expires_at > now).values(state=after)
+    else:
+        statement = statement.values(state=after, ended_at=now, ended_by=party, **search_index.NOTHING)
+    if after is GrantState.ACTIVE:
+        owners = select(Account.id).where(Account.status == AccountStatus.ACTIVE)
+        agencies = select(Agency.id).where(Agency.status == AgencyStatus.ACTIVE)
+        statement = statement.where(Grant.owner_id.in_(owners), Grant.agency_id.in_(agencies))
+    rows = session.execute(
+        statement.returning(Grant.id, Grant.owner_id, Grant.agency_id, Grant.expires_at),
         execution_options={"synchronize_session": False},
     ).all()
+    moved = [Moved(*row, now) for row in rows]
     record_event_for_each(
         session, _EVENTS[transition],
-        [About(owner_id=owner_id, agency_id=agency_id, grant_id=grant_id) for grant_id, owner_id in moved],
+        [About(owner_id=one.owner_id, agency_id=one.agency_id, grant_id=one.grant_id) for one in moved],
         before=before, by=party,
     )  # fmt: skip
     if after is not GrantState.ACTIVE:
-        proxy_logins.end_all_of_agency(session, agency_id, reason=SessionEnd.GRANT_ENDED)
-    return [grant_id for grant_id, _owner in moved]
+        proxy_logins.end_all_of_grants(session, which, reason=SessionEnd.GRANT_ENDED)
+    return moved
+
+
+def end_all(session: Session, which: ColumnElement[bool]) -> list[Moved]:
+    """End what stands of these grants at the operator's word; return which ended.
+
+    :raises TransitionRefused: never; the rules let the operator end whatever stands.
+    """
+    hold_all(session, which)
+    return [
+        moved
+        for before, transition in (
+            (GrantState.REQUESTED, Transition.WITHDRAW),
+            (GrantState.ACTIVE, Transition.REVOKE),
+            (GrantState.SUSPENDED, Transition.REVOKE),
+        )
+        for moved in move_all(session, which, transition, before=before, party=Party.OPERATOR)
+    ]
 
 
 def owners_to_tell(
-    session: Session, agency_id: uuid.UUID, grant_ids: Collection[uuid.UUID]
-) -> list[tuple[str, str, datetime]]:
-    """Return address, name and end of term for the grants of an agency that have moved, in one query."""
+    session: Session, which: ColumnElement[bool], moved: Sequence[Moved]
+) -> list[tuple[Moved, str, str]]:
+    """Return address and name of the owner for each of these grants that has moved, in one query."""
     rows = session.execute(
-        select(Grant.id, Account.email, Account.name, Grant.expires_at)
-        .join(Account, Account.id == Grant.owner_id)
-        .where(Grant.agency_id == agency_id, Grant.state.in_([GrantState.ACTIVE, GrantState.SUSPENDED]))
+        select(Grant.id, Account.email, Account.name).join(Account, Account.id == Grant.owner_id).where(which)
     )
-    moved = set(grant_ids)
+    by_grant = {one.grant_id: one for one in moved}
     return [
-        (email, name, expires_at)
-        for grant_id, email, name, expires_at in rows
-        if grant_id in moved and email is not None and expires_at is not None
+        (by_grant[grant_id], email, name)
+        for grant_id, email, name in rows
+        if grant_id in by_grant and email is not None
     ]

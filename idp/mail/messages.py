@@ -1,4 +1,4 @@
-"""Every mail that the club sends, one function each; a mail that has no function here does not exist.
+"""Every mail that the club sends, one function each, here or in ``lifecycle``; there are no others.
 
 Each function enqueues and returns: no mail is sent, rendered or even looked at before the transaction of
 the caller is stored. Wording lives in templates/mail/<message>/. Slices above hand over plain values,
@@ -38,6 +38,16 @@ class Message(StrEnum):
     DELEGATION_REINSTATED = "delegation_reinstated"
     AGENCY_SUSPENDED = "agency_suspended"
     AGENCY_REINSTATED = "agency_reinstated"
+    AGENCY_CLOSED = "agency_closed"
+    OWNER_SUSPENDED = "owner_suspended"
+    OWNER_REINSTATED = "owner_reinstated"
+    ACCOUNT_SUSPENDED = "account_suspended"
+    ACCOUNT_REINSTATED = "account_reinstated"
+    ACCOUNT_DELETED = "account_deleted"
+    PRODUCT_HANDED_OVER = "product_handed_over"
+    DELEGATION_REQUEST_WAITS = "delegation_request_waits"
+    DELEGATION_ENDS_SOON = "delegation_ends_soon"
+    DELEGATION_ENDS_SOON_FOR_AGENCY = "delegation_ends_soon_for_agency"
     PROXY_LOGIN_STARTED = "proxy_login_started"
 
 
@@ -62,6 +72,12 @@ class Ending(StrEnum):
     """The agency gave it back."""
     STOPPED = "stopped"
     """The operator ended the permission, at the owner's word."""
+    OWNER_LEFT = "owner_left"
+    """The owner's account is gone."""
+    PRODUCTS_GONE = "products_gone"
+    """What it was about belongs to somebody else now."""
+    AGENCY_CLOSED = "agency_closed"
+    """The agency's account is closed."""
 
 
 @dataclass(frozen=True)

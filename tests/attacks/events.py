@@ -5,7 +5,7 @@ from collections.abc import Callable
 from idp.accounts.models import Account
 from idp.accounts.rules import AccountStatus
 from idp.accounts.sessions.service import end_all_sessions
-from idp.delegation.service import suspend_account
+from idp.delegation.standing import suspend_account
 from idp.demo import PASSWORD, OwnerPart
 from idp.oauth.models import Client, ClientStatus
 from tests.accounts.visitor import Visitor, forms_of

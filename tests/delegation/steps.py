@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Member
-from idp.delegation import passing_time, service
+from idp.delegation import passing_time, service, standing
 from idp.delegation.models import Grant
 from idp.delegation.rules import READ, Party
 from idp.delegation.service import Consent
@@ -60,7 +60,7 @@ def end(world: World, grant_id: UUID, *, by: Party = Party.OWNER) -> None:
 def suspend(world: World, agency: AgencyPart = MIRAI, *, suspended: bool = True) -> int:
     """Let the operator suspend an agency, or lift that; return how many grants moved."""
     agency_id = world.agency(agency).id
-    return world.write(lambda session: service.set_agency_suspended(session, agency_id, suspended=suspended))
+    return world.write(lambda session: standing.set_agency_suspended(session, agency_id, suspended=suspended))
 
 
 def let_time_pass(world: World) -> int:

@@ -13,11 +13,12 @@ from idp import clock, credentials
 from idp.accounts.models import Account
 from idp.cli import cli
 from idp.delegation.models import ActAsSession, Grant
-from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, OwnerPart, make_owner
-from tests.delegation.steps import answer, ask, end_term_at, state_of, suspend
+from idp.delegation.rules import OwnerNotActive, Party
+from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, SAKURA, OwnerPart, make_owner
+from tests.delegation.steps import answer, ask, end, end_term_at, let_time_pass, release, state_of, suspend
 from tests.oauth.desk import Desk, Parties
 from tests.oauth.relying_party import RelyingParty
-from tests.world import MANAGER, VIEWER, World
+from tests.world import MANAGER, RIVAL, VIEWER, World
 
 
 @pytest.fixture
@@ -152,6 +153,95 @@ def test_suspending_an_owner_ends_the_proxy_logins_for_them_and_tells_the_relyin
     for token in (acting.access_token, own.access_token):
         assert world.api("GET", "/api/me/profile", token).status_code == 401
     assert world.api("GET", "/api/agency", desk.staff.access_token).status_code == 200
+
+
+def names(world: World, *, after: int) -> list[tuple[str, str]]:
+    """Return what was mailed to whom since so many letters."""
+    return sorted((letter.name, letter.to) for letter in world.letters()[after:])
+
+
+def test_an_owners_suspension_rests_what_is_active_and_tells_owner_and_agency_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active, asked = world.grant(HANAKO).id, ask(world, HANAKO, agency=SAKURA)
+    for command, state, word in (
+        ("suspend", "suspended", "suspended"),
+        ("reinstate", "active", "reinstated"),
+    ):
+        before, events = len(world.letters()), len(world.events(grant_id=active))
+        operate(world, monkeypatch, "account", command, HANAKO.email)
+        assert [state_of(world, one).state for one in (active, asked)] == [state, "requested"]
+        assert names(world, after=before) == sorted(
+            [(f"owner_{word}", MIRAI.email), (f"account_{word}", HANAKO.email)]
+        )
+        [written] = world.events(grant_id=active)[events:]
+        assert (written.event, written.data["by"]) == (f"delegation.{word}", "operator")
+
+
+def test_what_both_are_suspended_for_returns_when_both_are_welcome_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant_id = world.grant(HANAKO).id
+
+    def agency(suspended: bool) -> None:
+        suspend(world, suspended=suspended)
+
+    def owner(suspended: bool) -> None:
+        operate(world, monkeypatch, "account", "suspend" if suspended else "reinstate", HANAKO.email)
+
+    for first, second in ((agency, owner), (owner, agency)):
+        for lifted, last in ((first, second), (second, first)):
+            for party in (first, second):
+                party(True)
+            lifted(False)
+            assert state_of(world, grant_id).state == "suspended"
+            last(False)
+            assert state_of(world, grant_id).state == "active"
+
+
+def test_lifting_brings_back_nothing_that_ended_or_was_asked_for_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revoked, over, waits = world.grant(HANAKO).id, ask(world, HANAKO, agency=SAKURA), ask(world, MINORU)
+    answer(world, over, by=RIVAL)
+    for owner in (HANAKO, MINORU):
+        operate(world, monkeypatch, "account", "suspend", owner.email)
+    end(world, revoked)
+    end_term_at(world, over, clock.now())
+    for owner in (HANAKO, MINORU):
+        operate(world, monkeypatch, "account", "reinstate", owner.email)
+    assert [state_of(world, one).state for one in (revoked, over, waits)] == [
+        "revoked", "suspended", "requested"
+    ]  # fmt: skip
+    let_time_pass(world)
+    assert state_of(world, over).state == "expired"
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_the_request_of_a_suspended_owner_waits_for_its_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, approve: bool
+) -> None:
+    grant_id = ask(world, MINORU)
+    operate(world, monkeypatch, "account", "suspend", MINORU.email)
+    with pytest.raises(OwnerNotActive):
+        answer(world, grant_id, approve=approve)
+    assert state_of(world, grant_id).state == "requested"
+    operate(world, monkeypatch, "account", "reinstate", MINORU.email)
+    answer(world, grant_id, approve=approve)
+    assert state_of(world, grant_id).state == ("active" if approve else "denied")
+
+
+@pytest.mark.parametrize("by", [Party.OWNER, Party.AGENCY, Party.OPERATOR])
+def test_what_rests_can_be_ended_by_each_party(
+    world: World, monkeypatch: pytest.MonkeyPatch, by: Party
+) -> None:
+    grant_id = world.grant(HANAKO).id
+    operate(world, monkeypatch, "account", "suspend", HANAKO.email)
+    if by is Party.AGENCY:
+        release(world, grant_id)
+    else:
+        end(world, grant_id, by=by)
+    assert (state_of(world, grant_id).state, state_of(world, grant_id).ended_by) == ("revoked", by)
 
 
 def test_suspending_a_member_of_staff_ends_what_they_do_and_nobody_elses(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from idp import clock
 from idp.db import Database
-from idp.mail import messages
+from idp.mail import lifecycle, messages
 from idp.mail.delivery import Delivery, claim, find_due, unseal_delivery
 from idp.mail.messages import AgencyCard, Ending, Message, OwnerCard, ProductCard
 from idp.mail.models import OutboxItem, Topic
@@ -23,6 +23,7 @@ OWNER = OwnerCard(
     street="烏丸通御池下ル1-2", email="hanako@example.jp",
 )  # fmt: skip
 PRODUCTS = [ProductCard("ESS-U4X1", "HC-A10001WN1"), ProductCard("ESS-H2L1", "HC-B20002WN2")]
+NAMED: dict[str, Any] = {"owner_name": OWNER.name, "owner_user_id": OWNER.user_id}
 ATTEMPTS = 12
 
 Enqueue = Callable[[Session], None]
@@ -91,6 +92,34 @@ EVERY_MAIL: dict[Message, Enqueue] = {
     ),
     Message.AGENCY_REINSTATED: lambda s: messages.agency_reinstated(
         s, email=AGENCY.email, name=AGENCY.name, grants=12
+    ),
+    Message.AGENCY_CLOSED: lambda s: lifecycle.agency_closed(
+        s, email=AGENCY.email, name=AGENCY.name, grants=12
+    ),
+    Message.OWNER_SUSPENDED: lambda s: lifecycle.owner_suspended(
+        s, agency_email=AGENCY.email, agency_name=AGENCY.name, **NAMED
+    ),
+    Message.OWNER_REINSTATED: lambda s: lifecycle.owner_reinstated(
+        s, agency_email=AGENCY.email, agency_name=AGENCY.name, **NAMED, expires_at=hour_ahead()
+    ),
+    Message.ACCOUNT_SUSPENDED: lambda s: lifecycle.account_suspended(s, email=OWNER.email, name=OWNER.name),
+    Message.ACCOUNT_REINSTATED: lambda s: lifecycle.account_reinstated(
+        s, email=OWNER.email, name=OWNER.name, agencies=[AGENCY]
+    ),
+    Message.ACCOUNT_DELETED: lambda s: lifecycle.account_deleted(
+        s, email=OWNER.email, name=OWNER.name, agencies=[AGENCY]
+    ),
+    Message.PRODUCT_HANDED_OVER: lambda s: lifecycle.product_handed_over(
+        s, email=OWNER.email, name=OWNER.name, product=PRODUCTS[0], ended=[AGENCY]
+    ),
+    Message.DELEGATION_REQUEST_WAITS: lambda s: lifecycle.delegation_request_waits(
+        s, agency_email=AGENCY.email, agency_name=AGENCY.name, **NAMED, lapses_at=hour_ahead()
+    ),
+    Message.DELEGATION_ENDS_SOON: lambda s: lifecycle.delegation_ends_soon(
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead()
+    ),
+    Message.DELEGATION_ENDS_SOON_FOR_AGENCY: lambda s: lifecycle.delegation_ends_soon_for_agency(
+        s, agency_email=AGENCY.email, agency_name=AGENCY.name, **NAMED, expires_at=hour_ahead()
     ),
     Message.PROXY_LOGIN_STARTED: lambda s: messages.proxy_login_started(
         s, owner_email=OWNER.email, owner_name=OWNER.name, agency_name=AGENCY.name, staff_name="佐藤 一郎",

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from idp import clock
 from idp.accounts.models import Member
-from idp.delegation import service as delegation
+from idp.delegation import standing
 from idp.demo import HANAKO
 from idp.oauth.client_metadata import DEVICE_CODE, REFRESH_TOKEN
 from idp.oauth.keys import new_client_key
@@ -79,7 +79,7 @@ def test_nobody_stays_signed_in_at_a_portal_that_they_could_not_sign_in_at(
             change = update(Member).where(Member.id == member.id).values(left_at=left_at)
             world.write(lambda session: session.execute(change))
         else:
-            world.write(lambda session: delegation.set_agency_suspended(session, agency.id, suspended=out))
+            world.write(lambda session: standing.set_agency_suspended(session, agency.id, suspended=out))
 
     set_out(True)
     portal.refresh(refresh_token).expect_error("invalid_grant")

@@ -14,7 +14,7 @@ from idp.accounts.models import Account, Product
 from idp.accounts.products.service import Claim, claim_product
 from idp.accounts.rules import FREE_ATTEMPTS, AccountStatus, AgencyNotActive, SerialTaken
 from idp.clock import now
-from idp.delegation import service
+from idp.delegation import standing
 from idp.delegation.models import ActAsSession
 from idp.demo import HANAKO, ICHIRO, MINORU, PASSWORD, UNCLAIMED
 from idp.oauth.client_metadata import TOKEN_EXCHANGE
@@ -84,7 +84,7 @@ def test_no_proxy_login_outlives_the_suspension_that_it_began_beside(
     for _ in range(ROUNDS):
         exchange, suspended = at_once(
             lambda: arena.send(to_token_endpoint(portal, parameters)),
-            lambda: world.write(lambda session: service.suspend_account(session, hanako)),
+            lambda: world.write(lambda session: standing.suspend_account(session, hanako)),
         )
         assert suspended is True, suspended
         seen[exchange.status] += 1
