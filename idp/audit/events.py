@@ -21,6 +21,7 @@ class Event(StrEnum):
     AGENCY_INVITATION_MADE = "agency.invitation.made"
     AGENCY_INVITATION_WITHDRAWN = "agency.invitation.withdrawn"
     AGENCY_RULES_CHANGED = "agency.rules.changed"
+    AGENCY_SYSTEM_CHANGED = "agency.system.changed"
     LIST_EXPORTED = "agency.list.exported"
     OWNER_REGISTERED = "owner.registered"
     OWNER_UPDATED = "owner.updated"

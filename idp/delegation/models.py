@@ -13,6 +13,8 @@ from idp.delegation.rules import GrantState, SessionEnd, SessionKind
 OPEN = text("state IN ('requested', 'active', 'suspended')")
 ENDED = text("state NOT IN ('requested', 'active', 'suspended')")
 
+OF_SYSTEM = text("member_id IS NULL")
+
 
 class Grant(Base):
     """A delegation grant: an owner's stored consent that an agency acts for them.
@@ -106,6 +108,10 @@ class ActAsSession(Base):
         CheckConstraint("(member_id IS NULL) = (staff_session_id IS NULL)", name="actor"),
         # A system may begin hundreds a day under one grant: the first of a day is looked for at each.
         Index("ix_act_as_sessions_grant_started_at", "grant_id", "started_at"),
+        # What systems have running, among all that they ever had.
+        Index(
+            "ix_act_as_sessions_of_systems", "expires_at", sqlite_where=OF_SYSTEM, postgresql_where=OF_SYSTEM
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

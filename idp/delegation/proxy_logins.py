@@ -150,6 +150,12 @@ def end_all_of(session: Session, sids: Collection[uuid.UUID], *, reason: Session
         _end_running(session, ActAsSession.id.in_(sids), reason=reason)
 
 
+def end_all_of_system(session: Session, client_id: str) -> None:
+    """End whatever an agency's own system has running: it was stopped, or taken away."""
+    here = (ActAsSession.client_id == client_id) & ActAsSession.member_id.is_(None)
+    _end_running(session, here, reason=SessionEnd.LEFT)
+
+
 def hold_grants_of(session: Session, owner_id: uuid.UUID) -> Sequence[uuid.UUID]:
     """Lock an owner's grants, so that nobody is beginning a proxy login meanwhile; return their ids."""
     owned = select(Grant.id).where(Grant.owner_id == owner_id).order_by(Grant.id)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
@@ -95,6 +96,17 @@ def enqueue_delivery(
         expires_at=expires_at,
         reference=reference,
     )
+
+
+def drop_waiting(session: Session, topic: Topic, recipient: str) -> None:
+    """Forget what waits for a recipient that is to be told nothing any more; what was given up stays."""
+    session.execute(
+        delete(OutboxItem).where(
+            OutboxItem.recipient == recipient, OutboxItem.topic == topic, OutboxItem.done_at.is_(None),
+            OutboxItem.dead_at.is_(None),
+        ),
+        execution_options={"synchronize_session": False},
+    )  # fmt: skip
 
 
 def _enqueue(

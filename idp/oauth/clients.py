@@ -27,10 +27,10 @@ DELETED = "deleted"
 def find_client(session: Session, client_id: str | None) -> Client | None:
     """Return the client if it is registered and in good standing: a disabled one is as unknown.
 
-    So is an agency's own system while its agency is out of business.
+    So is an agency's own system while its manager has stopped it, or its agency is out of business.
     """
     client = session.get(Client, client_id) if client_id and is_storable(client_id) else None
-    if client is None or client.status != ClientStatus.ACTIVE:
+    if client is None or client.status != ClientStatus.ACTIVE or client.paused_at is not None:
         return None
     return client if client.agency_id is None or _is_in_business(session, client.agency_id) else None
 

@@ -140,6 +140,8 @@ class Client(Base):
     """The agency whose own system this is (``systems``); it acts for that agency's owners, nobody else's."""
     event_receiver_uri: Mapped[str | None]
     """Where Security Event Tokens about the agency's grants are pushed to (RFC 8935)."""
+    paused_at: Mapped[datetime | None]
+    """The agency's manager has stopped its system; ``status`` is the operator's word."""
 
     # What Authlib's client authentication asks of a client (authlib.oauth2.rfc6749.ClientMixin).
     def check_client_secret(self, client_secret: str) -> bool:

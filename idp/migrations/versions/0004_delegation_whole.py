@@ -53,6 +53,14 @@ def _widen_choices() -> None:
         optional=("member_id", "staff_session_id"),
     )
 
+    op.create_index(
+        "ix_act_as_sessions_of_systems",
+        "act_as_sessions",
+        ["expires_at"],
+        sqlite_where=sa.text("member_id IS NULL"),
+        postgresql_where=sa.text("member_id IS NULL"),
+    )
+
 
 def _replace_check(table: str, checks: dict[str, str], *, optional: tuple[str, ...] = ()) -> None:
     is_sqlite = op.get_bind().dialect.name == "sqlite"
@@ -327,6 +335,7 @@ def _add_columns() -> None:
 
     with op.batch_alter_table("clients", schema=None, recreate="never") as batch_op:
         batch_op.add_column(sa.Column("event_receiver_uri", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("paused_at", idp.db.UtcDateTime(timezone=True), nullable=True))
         batch_op.create_index(batch_op.f("ix_clients_agency_id"), ["agency_id"], unique=False)
 
     with op.batch_alter_table("delegation_grants", schema=None, recreate="never") as batch_op:
