@@ -1,17 +1,18 @@
 """What SQLite and PostgreSQL do alike."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, MetaData, func, select, text, update
+from sqlalchemy import CheckConstraint, Engine, MetaData, func, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from idp import clock
-from idp.db import Database, insert_once, make_engine
+from idp.db import Base, Database, insert_once, make_engine
 from idp.demo import HANAKO
 from idp.migrations import runner
 from idp.oauth.algorithms import SERVER_SIGNING
@@ -131,3 +132,17 @@ def _copy_what_both_know(new: Engine, old: Engine) -> dict[str, int]:
                 target.execute(table.insert(), rows)
             counts[table.name] = len(rows)
     return counts
+
+
+def test_what_the_tables_refuse_is_what_the_models_say(world: World) -> None:
+    inspector = inspect(world.database.engine)
+    for table in Base.metadata.sorted_tables:
+        said = sorted(str(one.name) for one in table.constraints if isinstance(one, CheckConstraint))
+        found = inspector.get_check_constraints(table.name)
+        assert sorted(str(one["name"]) for one in found) == said, table.name
+        values = {name for one in found for name in re.findall(r"'(\w+)'", one["sqltext"])}
+        wanted = {
+            name for one in table.constraints if isinstance(one, CheckConstraint)
+            for name in re.findall(r"'(\w+)'", str(one.sqltext))
+        }  # fmt: skip
+        assert values == wanted, table.name

@@ -29,7 +29,7 @@ from idp.delegation.rules import GrantState
 
 @dataclass(frozen=True)
 class ActorClaim:
-    """What a request says of its actor; everything else about them is read from the records."""
+    """What a request says of the staff member who acts; everything else is read from the records."""
 
     account_id: uuid.UUID
     staff_session_id: uuid.UUID
@@ -38,15 +38,42 @@ class ActorClaim:
 
 
 @dataclass(frozen=True)
+class SystemClaim:
+    """What a request says of an agency's own system, which acts with a token that it has for itself.
+
+    Whose system it is stands in the client's registration (``ClientFacts.agency_id``), never in the token.
+    """
+
+    token_client_id: str
+    token_may_act: bool
+
+
+Claim = ActorClaim | SystemClaim
+
+
+@dataclass(frozen=True)
 class Authority:
-    """The answer yes: this member acts for this owner, with this scope, until the term is over."""
+    """The answer yes: this member, or system, acts for this owner, with this scope, until the term ends."""
 
     grant: Grant
-    member: Member
-    staff_session_id: uuid.UUID
+    member: Member | None
+    """None for an agency's own system."""
+    staff_session_id: uuid.UUID | None
     client_id: str
     """The agency's client that asks."""
     scope: frozenset[str]
+    system_name: str = ""
+    """What the agency's system is called; empty for a person."""
+
+    @property
+    def actor_id(self) -> uuid.UUID | None:
+        """The staff member's account; None for a system."""
+        return self.member.account_id if self.member else None
+
+    @property
+    def actor_name(self) -> str:
+        """Who acts, as the owner reads it."""
+        return self.member.account.name if self.member else self.system_name
 
 
 @dataclass(frozen=True)
@@ -59,19 +86,23 @@ class NoAuthority:
     grant_id: uuid.UUID | None
 
 
-def hold(session: Session, *, grant_id: uuid.UUID, staff_session_id: uuid.UUID) -> None:
+def hold(session: Session, *, grant_id: uuid.UUID, staff_session_id: uuid.UUID | None) -> None:
     """Keep grant and sign-in as they are until this transaction ends, before asking on whose word to begin.
+
+    An agency's system has no sign-in; its client is held by whoever knows clients.
 
     Whoever revokes, suspends or signs out meanwhile waits, and then finds what has begun and ends it.
     """
     session.execute(select(Grant.id).where(Grant.id == grant_id).with_for_update(key_share=True))
+    if staff_session_id is None:
+        return
     sign_in = select(BrowserSession.id).where(BrowserSession.id == staff_session_id)
     session.execute(sign_in.with_for_update(read=True))
 
 
 def authority_for(
     session: Session,
-    claim: ActorClaim | None,
+    claim: Claim | None,
     *,
     client: ClientFacts,
     grant_id: uuid.UUID | None,
@@ -84,23 +115,26 @@ def authority_for(
 
     ``scope`` None asks for the least there is. ``idle`` is how long a sign-in session may rest.
     """
-    member = find_present_member(session, claim.account_id) if claim else None
+    member = find_present_member(session, claim.account_id) if isinstance(claim, ActorClaim) else None
     grant = session.get(Grant, grant_id, populate_existing=True) if grant_id else None
     decision = decide_exchange(
         client,
-        _actor_facts(session, claim, member, now=now, idle=idle) if claim else None,
+        _actor_facts(session, claim, member, client=client, now=now, idle=idle),
         grant=_grant_facts(grant) if grant else None,
         audience=audience,
         scope=scope,
         now=now,
     )
-    if isinstance(decision, Allowed) and grant is not None and member is not None and claim is not None:
-        return Authority(grant, member, claim.staff_session_id, client.client_id, decision.scope)
+    if isinstance(decision, Allowed) and grant is not None:
+        if isinstance(claim, SystemClaim):
+            return Authority(grant, None, None, client.client_id, decision.scope, system_name=client.name)
+        if claim is not None and member is not None:
+            return Authority(grant, member, claim.staff_session_id, client.client_id, decision.scope)
     assert isinstance(decision, ExchangeRefusal)  # noqa: S101 - the rule allows only with grant and actor
     return NoAuthority(
         decision,
         owner_id=grant.owner_id if grant else None,
-        agency_id=member.agency_id if member else None,
+        agency_id=member.agency_id if member else client.agency_id,
         grant_id=grant.id if grant else None,
     )
 
@@ -115,7 +149,7 @@ def session_authority(
     idle: timedelta,
 ) -> Authority | NoAuthority:
     """Ask the same question for a proxy login that runs already: all of it must still be true."""
-    claim = None
+    claim: Claim = SystemClaim(act_as.client_id, token_may_act=True)
     if act_as.member is not None and act_as.staff_session_id is not None:
         claim = ActorClaim(
             account_id=act_as.member.account_id, staff_session_id=act_as.staff_session_id,
@@ -137,8 +171,16 @@ def find_present_member(session: Session, account_id: uuid.UUID) -> Member | Non
 
 
 def _actor_facts(
-    session: Session, claim: ActorClaim, member: Member | None, *, now: datetime, idle: timedelta
-) -> ActorFacts:
+    session: Session, claim: Claim | None, member: Member | None, *, client: ClientFacts, now: datetime,
+    idle: timedelta,
+) -> ActorFacts | None:  # fmt: skip
+    if claim is None:
+        return None
+    if isinstance(claim, SystemClaim):
+        return ActorFacts(
+            account_id=None, agency_id=client.agency_id, role_may_act=True, in_good_standing=client.may_act,
+            token_client_id=claim.token_client_id, token_may_act=claim.token_may_act,
+        )  # fmt: skip
     sign_in = session.get(BrowserSession, claim.staff_session_id, populate_existing=True)
     alive = (
         sign_in is not None

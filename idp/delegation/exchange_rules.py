@@ -22,18 +22,22 @@ class ClientFacts:
     """Registered for token exchange, confidential, and in good standing."""
     audiences: frozenset[str]
     """Relying parties that this client may ask for."""
+    agency_id: uuid.UUID | None = None
+    """The agency whose own system this is. Such a client acts itself, never a person through it."""
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class ActorFacts:
-    """The staff member, as known at this moment, and what its access token says of itself."""
+    """The staff member or the agency's own system, as known now, and what its access token says of itself."""
 
-    account_id: uuid.UUID
+    account_id: uuid.UUID | None
+    """None for a system: nobody stands behind it but its agency."""
     agency_id: uuid.UUID | None
     """The agency it belongs to now; None once it has left."""
     role_may_act: bool
     in_good_standing: bool
-    """Account and sign-in session are alive."""
+    """Account and sign-in session are alive; for a system, its client."""
     token_client_id: str
     token_may_act: bool
     """The token has the scope act_as and carries no act itself."""
@@ -69,6 +73,8 @@ class ExchangeRefusal(StrEnum):
     CLIENT_MAY_NOT_ACT = "client_may_not_act"
     ACTOR_MISSING = "actor_missing"
     ACTOR_OF_OTHER_CLIENT = "actor_of_other_client"
+    ACTOR_OF_OTHER_KIND = "actor_of_other_kind"
+    """A person through an agency's system, or a client that is no agency's system for itself."""
     ACTOR_TOKEN_MAY_NOT_ACT = "actor_token_may_not_act"  # noqa: S105 - a reason
     ACTOR_NOT_IN_GOOD_STANDING = "actor_not_in_good_standing"
     ACTOR_ROLE = "actor_role"
@@ -123,7 +129,7 @@ def decide_exchange(
     scope: frozenset[str] | None,
     now: datetime,
 ) -> Allowed | ExchangeRefusal:
-    """Decide whether this staff member may act for this owner at this relying party, now.
+    """Decide whether this staff member, or this system, may act for this owner at this relying party, now.
 
     Everything is refused that is not allowed by each of the questions below. ``scope`` None means that
     the client named none: it gets the least that the grant and the relying party have in common.
@@ -144,6 +150,8 @@ def _refuse_actor(client: ClientFacts, actor: ActorFacts | None) -> ExchangeRefu
         return ExchangeRefusal.ACTOR_OF_OTHER_CLIENT
     if not actor.token_may_act:
         return ExchangeRefusal.ACTOR_TOKEN_MAY_NOT_ACT
+    if (actor.account_id is None) != (client.agency_id is not None):
+        return ExchangeRefusal.ACTOR_OF_OTHER_KIND
     if not actor.in_good_standing:
         return ExchangeRefusal.ACTOR_NOT_IN_GOOD_STANDING
     if not actor.role_may_act:

@@ -129,6 +129,8 @@ class ActAsSession(Base):
     scope: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
     address: Mapped[str] = mapped_column(default="")
+    system_name: Mapped[str] = mapped_column(default="", server_default="")
+    """What the agency's system was called then; empty where a member of staff acts."""
     started_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -144,8 +146,8 @@ class ActAsSession(Base):
 
     @property
     def actor_name(self) -> str:
-        """The staff member's name; empty for an agency's system, which ``client_id`` names."""
-        return self.member.account.name if self.member else ""
+        """The staff member's name, or what the agency's system was called then."""
+        return self.member.account.name if self.member else self.system_name
 
 
 class ActAsTicket(Base):

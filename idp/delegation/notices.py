@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from idp import clock
-from idp.accounts.models import Member, Product
+from idp.accounts.models import Product
 from idp.accounts.rules import ProxyLoginMail
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.rules import GrantState, Party, SessionKind
@@ -60,7 +60,7 @@ def tell_both_of_end(session: Session, grant: Grant, *, party: Party) -> None:
 
 
 def tell_owner_of_proxy_login(
-    session: Session, act_as: ActAsSession, grant: Grant, member: Member, *, app_name: str
+    session: Session, act_as: ActAsSession, grant: Grant, *, staff_name: str, app_name: str
 ) -> None:
     """Mail the owner that somebody signed in for them, unless they chose not to be told."""
     profile = grant.owner.owner
@@ -68,7 +68,7 @@ def tell_owner_of_proxy_login(
         return
     messages.proxy_login_started(
         session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency_name=grant.agency.name,
-        staff_name=member.account.name, reason=act_as.reason, app_name=app_name, at=act_as.started_at,
+        staff_name=staff_name, reason=act_as.reason, app_name=app_name, at=act_as.started_at,
         grant_id=grant.id, by_system=act_as.kind == SessionKind.API,
     )  # fmt: skip
 

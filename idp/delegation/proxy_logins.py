@@ -54,22 +54,25 @@ def start_session(
     owner_is_told = kind is SessionKind.BROWSER or not _used_by_system_today(session, grant.id, now)
     ends = min(now + life, grant.expires_at or now)
     act_as = ActAsSession(
-        id=credentials.new_id(), grant_id=grant.id, member_id=authority.member.id,
+        id=credentials.new_id(), grant_id=grant.id,
+        member_id=authority.member.id if authority.member else None,
         staff_session_id=authority.staff_session_id, client_id=authority.client_id, audience=audience,
-        kind=kind,
+        kind=kind, system_name=authority.system_name,
         scope=" ".join(sorted(authority.scope)), reason=reason[:REASON_LENGTH],
         address=request_origin().address or "", started_at=now, expires_at=ends,
     )  # fmt: skip
     session.add(act_as)
     session.flush()
     record_event(
-        session, Event.PROXY_LOGIN_STARTED, actor_id=authority.member.account_id, owner_id=grant.owner_id,
+        session, Event.PROXY_LOGIN_STARTED, actor_id=authority.actor_id, owner_id=grant.owner_id,
         agency_id=grant.agency_id, grant_id=grant.id, session_id=act_as.id, client_id=audience, kind=kind,
     )  # fmt: skip
     occasion = Occasion.PROXY_LOGIN if kind is SessionKind.BROWSER else Occasion.SYSTEM
     record_disclosure(session, grant, occasion=occasion, items=PROXY_LOGIN_ITEMS)
     if owner_is_told:
-        notices.tell_owner_of_proxy_login(session, act_as, grant, authority.member, app_name=app_name)
+        notices.tell_owner_of_proxy_login(
+            session, act_as, grant, staff_name=authority.actor_name, app_name=app_name
+        )
     return act_as
 
 

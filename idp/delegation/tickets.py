@@ -34,6 +34,8 @@ def mint_ticket(
     session: Session, authority: Authority, *, audience: str, reason: str, life: timedelta
 ) -> str:
     """Return a new act-as ticket, bound to grant, member, their sign-in session and the relying party."""
+    if authority.member is None or authority.staff_session_id is None:
+        raise ValueError("an agency's system has no browser that a ticket could be for")
     secret = credentials.mint_secret(SecretKind.ACT_AS_TICKET)
     now = clock.now()
     session.add(
@@ -91,7 +93,7 @@ def redeem_ticket(
     )  # fmt: skip
     if isinstance(authority, NoAuthority):
         raise unusable(session, ticket, authority.reason)
-    if authority.member.id != ticket.member_id:
+    if authority.member is None or authority.member.id != ticket.member_id:
         raise unusable(session, ticket, TicketRefusal.OTHER_MEMBER)
     used = session.execute(
         update(ActAsTicket)

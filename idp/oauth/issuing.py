@@ -23,22 +23,25 @@ from idp.oauth.client_metadata import CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_E
 from idp.oauth.clients import find_client
 from idp.oauth.models import Client, ClientStatus, RefreshToken, RevokedToken, SignInPage, TokenFamily
 from idp.oauth.resource_indicators import audience_of
-from idp.oauth.scopes import OFFLINE_ACCESS
+from idp.oauth.scopes import ACT_AS, OFFLINE_ACCESS
 from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import AccessClaims, ActClaim, Mint, Subject, mint_access_token, mint_id_token
 from idp.settings import Settings
 
 
 def client_facts(client: Client) -> ClientFacts:
-    """Return what delegation needs to know of a client that asks to act."""
+    """Return what delegation needs to know of a client that asks to act.
+
+    An agency's own system acts with a token that it has for itself, so it must still be able to get one.
+    """
+    is_registered = TOKEN_EXCHANGE in client.grant_types and bool(client.act_as_audiences)
+    if client.agency_id is not None:
+        is_registered &= CLIENT_CREDENTIALS in client.grant_types and ACT_AS in client.scopes
     return ClientFacts(
         client.client_id,
-        may_act=client.is_confidential
-        and client.status == ClientStatus.ACTIVE
-        and TOKEN_EXCHANGE in client.grant_types
-        and bool(client.act_as_audiences),
-        audiences=frozenset(client.act_as_audiences),
-    )
+        may_act=client.is_confidential and client.status == ClientStatus.ACTIVE and is_registered,
+        audiences=frozenset(client.act_as_audiences), agency_id=client.agency_id, name=client.client_name,
+    )  # fmt: skip
 
 
 def audience_facts(client: Client) -> AudienceFacts:

@@ -10,7 +10,7 @@ from idp.accounts.models import Account, OwnerProfile
 from idp.oauth.client_metadata import REFRESH_TOKEN
 from idp.oauth.models import Client
 
-OPENID, OFFLINE_ACCESS = "openid", "offline_access"
+OPENID, OFFLINE_ACCESS, ACT_AS = "openid", "offline_access", "act_as"
 
 SCOPES: dict[str, str] = {
     "openid": "OpenID Connect sign-in (OIDC Core §3.1.2.1)",
@@ -29,7 +29,7 @@ SCOPES: dict[str, str] = {
 }
 FOR_CLIENTS = frozenset({"proxy_logins.report"})
 """A client has these for itself, by client_credentials: no person can give them, and it gets no others so."""
-FOR_SYSTEMS = frozenset({"delegations.read", "act_as"})
+FOR_SYSTEMS = frozenset({"delegations.read", ACT_AS})
 """Beside a person these are an agency's own system's, for itself and for its agency's grants alone."""
 CLAIMS_OF_SCOPE: dict[str, tuple[str, ...]] = {
     "profile": ("name", "name#ja-Kana-JP"),

@@ -92,11 +92,13 @@ class AccessClaims:
 
 
 def mint_access_token(
-    mint: Mint, subject: Subject, *, audience: str, family_id: uuid.UUID | None, until: datetime | None = None
-) -> tuple[str, int]:
+    mint: Mint, subject: Subject, *, audience: str, family_id: uuid.UUID | None,
+    until: datetime | None = None, jti: str | None = None,
+) -> tuple[str, int]:  # fmt: skip
     """Return an access token (RFC 9068 §2) and its life in seconds, at most until a given moment.
 
-    ``jti`` names the token family before the dot, so that revoking the family reaches the token.
+    ``jti`` names the token family before the dot, so that revoking the family reaches the token; whoever has
+    to write it down gives it.
     """
     now = clock.now()
     end = now + timedelta(seconds=mint.settings.access_token_lifetime)
@@ -107,7 +109,8 @@ def mint_access_token(
     claims: dict[str, Any] = {
         "iss": mint.settings.issuer, "sub": subject.sub, "aud": audience,
         "client_id": subject.client_id, "scope": " ".join(sorted(subject.scope)),
-        "jti": prefix + credentials.mint_jti(), "iat": clock.epoch(now), "exp": clock.epoch(now) + life,
+        "jti": prefix + (jti or credentials.mint_jti()),
+        "iat": clock.epoch(now), "exp": clock.epoch(now) + life,
         **_authentication(subject),
     }  # fmt: skip
     if subject.act is not None:

@@ -55,6 +55,8 @@ def test_a_member_in_good_standing_may_act_within_an_active_grant() -> None:
         ("actor_missing", {"actor": None}),
         ("actor_of_other_client", {"actor__token_client_id": "mypage"}),
         ("actor_token_may_not_act", {"actor__token_may_act": False}),
+        ("actor_of_other_kind", {"client__agency_id": AGENCY}),
+        ("actor_of_other_kind", {"actor__account_id": None}),
         ("actor_not_in_good_standing", {"actor__in_good_standing": False}),
         ("actor_role", {"actor__role_may_act": False}),
         ("grant_unknown", {"grant": None}),
@@ -110,6 +112,14 @@ def test_a_client_that_names_no_scope_gets_the_least(
     assert decision == Allowed(frozenset({least}))
 
 
+def test_a_system_of_the_agency_may_act_for_itself_and_nobody_may_through_it() -> None:
+    system = replace(PORTAL, client_id="system", agency_id=AGENCY)
+    itself = replace(ACTOR, account_id=None, token_client_id="system")
+    assert decide(client=system, actor=itself) == Allowed(frozenset({READ}))
+    person = replace(ACTOR, token_client_id="system")
+    assert decide(client=system, actor=person) is ExchangeRefusal.ACTOR_OF_OTHER_KIND
+
+
 def test_a_client_that_names_everything_granted_gets_it() -> None:
     assert decide(scope=frozenset({READ, WRITE})) == Allowed(frozenset({READ, WRITE}))
 
@@ -119,10 +129,12 @@ _names = st.sampled_from(["agency-portal", "mypage", "shop"])
 _scopes = st.frozensets(st.sampled_from([READ, WRITE, "openid", "myapp.read"]))
 # Mostly yes, or nearly nothing would be allowed and the property would say little.
 _mostly = st.sampled_from([True, True, True, True, False])
-_clients = st.builds(ClientFacts, _names, may_act=_mostly, audiences=st.frozensets(_names))
+_clients = st.builds(
+    ClientFacts, _names, may_act=_mostly, audiences=st.frozensets(_names), agency_id=st.none() | _ids
+)
 _actors = st.builds(
-    ActorFacts, account_id=_ids, agency_id=st.none() | st.just(AGENCY) | _ids, role_may_act=_mostly,
-    in_good_standing=_mostly, token_client_id=_names, token_may_act=_mostly,
+    ActorFacts, account_id=st.none() | _ids, agency_id=st.none() | st.just(AGENCY) | _ids,
+    role_may_act=_mostly, in_good_standing=_mostly, token_client_id=_names, token_may_act=_mostly,
 )  # fmt: skip
 _grants = st.builds(
     GrantFacts, owner_id=_ids, agency_id=st.just(AGENCY) | _ids,
@@ -165,6 +177,7 @@ def test_whatever_the_facts_what_is_allowed_was_granted_understood_and_asked_by_
     assert actor.token_may_act
     assert actor.token_client_id == client.client_id
     assert actor.agency_id == grant.agency_id
+    assert (actor.account_id is None) == (client.agency_id is not None)
     assert actor.account_id != grant.owner_id
     assert grant.state is GrantState.ACTIVE
     assert grant.expires_at is not None

@@ -79,7 +79,7 @@ def test_an_exchange_leaves_an_audit_row_and_the_time_of_its_use(
     grant = world.grant()
     assert grant.last_used_at is None
     begun = len(world.events())
-    portal.exchange(staff.access_token, grant.id).tokens()
+    acting = portal.exchange(staff.access_token, grant.id).tokens()
     started, issued = world.events()[begun:]
     assert (started.event, issued.event) == ("proxy_login.started", "delegation.exchange.issued")
     for event in (started, issued):
@@ -91,7 +91,10 @@ def test_an_exchange_leaves_an_audit_row_and_the_time_of_its_use(
         )
         assert event.address
         assert event.request_id
-    assert issued.data == {"audience": "mypage", "scope": "mypage.read", "issued": ACCESS_TOKEN}
+    assert issued.data == {
+        "audience": "mypage", "scope": "mypage.read", "issued": ACCESS_TOKEN,
+        "jti": acting.access_claims["jti"],
+    }  # fmt: skip
     assert world.grant().last_used_at is not None
 
 

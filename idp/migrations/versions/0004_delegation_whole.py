@@ -66,8 +66,12 @@ def _replace_check(table: str, checks: dict[str, str], *, optional: tuple[str, .
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     named = {op.f(f"ck_{table}_{name}"): text for name, text in checks.items()}
     if is_sqlite:
-        kept = tuple(sa.CheckConstraint(text, name=name) for name, text in named.items())
-        with op.batch_alter_table(table, schema=None, recreate="always", table_args=kept) as batch_op:
+        present = {one["name"] for one in sa.inspect(op.get_bind()).get_check_constraints(table)}
+        with op.batch_alter_table(table, schema=None, recreate="always") as batch_op:
+            for name, text in named.items():
+                if name in present:
+                    batch_op.drop_constraint(name, type_="check")
+                batch_op.create_check_constraint(name, sa.text(text))
             for column in optional:
                 batch_op.alter_column(column, existing_type=sa.Uuid(), nullable=True)
         return
@@ -328,6 +332,9 @@ def _add_columns() -> None:
         batch_op.add_column(
             sa.Column("assigned_only", sa.Boolean(), server_default=sa.false(), nullable=False)
         )
+
+    with op.batch_alter_table("act_as_sessions", schema=None, recreate="never") as batch_op:
+        batch_op.add_column(sa.Column("system_name", sa.String(), server_default="", nullable=False))
 
     with op.batch_alter_table("audit_events", schema=None, recreate="never") as batch_op:
         batch_op.create_index("ix_audit_events_actor_at", ["actor_id", "at"], unique=False)

@@ -1,7 +1,8 @@
 """``grant_type=urn:ietf:params:oauth:grant-type:token-exchange`` (RFC 8693): proxy login.
 
 The subject token is the id of a delegation grant: a reference, not a secret. All power comes from the
-actor token, the staff member's own access token, and from the live records (``delegation.authority``).
+actor token, the staff member's own access token or an agency's system's, and from the live records
+(``delegation.authority``).
 This grant type issues nothing without ``act``, whatever parameters are left out, and takes nothing that
 carries ``act`` itself. DEVIATION docs/decisions/0003-grant-as-subject-token.md
 """
@@ -15,12 +16,21 @@ from typing import Any
 from authlib.oauth2.base import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
 from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
+from sqlalchemy import select
 
-from idp import clock
+from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation import proxy_logins, tickets
-from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
+from idp.delegation.authority import (
+    ActorClaim,
+    Authority,
+    Claim,
+    NoAuthority,
+    SystemClaim,
+    authority_for,
+    hold,
+)
 from idp.delegation.exchange_rules import ExchangeRefusal
 from idp.delegation.rules import SessionKind
 from idp.oauth.client_metadata import TOKEN_EXCHANGE
@@ -29,6 +39,7 @@ from idp.oauth.issuing import (
     act_claim,
     audience_facts,
     client_facts,
+    find_live_client,
     live_scope,
     standing_of,
     token_type,
@@ -36,6 +47,7 @@ from idp.oauth.issuing import (
 from idp.oauth.models import Client, TokenFamily
 from idp.oauth.parameters import Parameters
 from idp.oauth.resource_indicators import InvalidTargetError
+from idp.oauth.scopes import ACT_AS
 from idp.oauth.server import Grant
 from idp.oauth.subjects import subject_for
 from idp.oauth.tokens import Subject, TokenUnreadable, mint_access_token, read_access_token
@@ -43,8 +55,6 @@ from idp.oauth.tokens import Subject, TokenUnreadable, mint_access_token, read_a
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 GRANT_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:delegation-grant"
 TICKET_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:act-as-ticket"
-ACT_AS = "act_as"
-
 
 _R = ExchangeRefusal
 _INVALID_TARGET = {
@@ -75,11 +85,11 @@ class _Asked:
     scope: frozenset[str] | None
     reason: str
     grant_id: uuid.UUID | None
-    claim: ActorClaim | None
+    claim: Claim | None
 
 
 class TokenExchangeGrant(Grant):
-    """Exchange a delegation grant and a staff member's token for an act-as token or an act-as ticket."""
+    """Exchange a delegation grant and the token of who acts for an act-as token or an act-as ticket."""
 
     GRANT_TYPE = TOKEN_EXCHANGE
     asked: _Asked
@@ -92,7 +102,7 @@ class TokenExchangeGrant(Grant):
         session, settings = self.server.session, self.server.mint.settings
         audience = find_client(session, asked.audience)
         if asked.grant_id is not None and asked.claim is not None:
-            hold(session, grant_id=asked.grant_id, staff_session_id=asked.claim.staff_session_id)
+            self._hold(asked.grant_id, asked.claim)
         answer = authority_for(
             session, asked.claim, client=client_facts(client), grant_id=asked.grant_id,
             audience=audience_facts(audience) if audience else None, scope=asked.scope, now=clock.now(),
@@ -105,16 +115,28 @@ class TokenExchangeGrant(Grant):
             raise oauth_error_for(_R.AUDIENCE_UNKNOWN)
         self.authority, self.audience = answer, audience
 
+    def _hold(self, grant_id: uuid.UUID, claim: Claim) -> None:
+        """Keep what the answer rests on as it is: grant, and sign-in or the system's client."""
+        session = self.server.session
+        if isinstance(claim, ActorClaim):
+            hold(session, grant_id=grant_id, staff_session_id=claim.staff_session_id)
+            return
+        hold(session, grant_id=grant_id, staff_session_id=None)
+        own = select(Client).where(Client.client_id == claim.token_client_id)
+        session.scalars(own.with_for_update(read=True).execution_options(populate_existing=True)).all()
+
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Issue, leaving the audit row in the same transaction."""
-        issue: Callable[[], dict[str, Any]] = self._issue_ticket if self.asked.ticket else self._issue_token
-        body = issue()
+        issue: Callable[[str], dict[str, Any]]
+        issue = self._issue_ticket if self.asked.ticket else self._issue_token
+        jti = credentials.mint_jti()
+        body = issue(jti)
         grant = self.authority.grant
         record_event(
-            self.server.session, Event.EXCHANGE_ISSUED, actor_id=self.authority.member.account_id,
+            self.server.session, Event.EXCHANGE_ISSUED, actor_id=self.authority.actor_id,
             owner_id=grant.owner_id, agency_id=grant.agency_id, grant_id=grant.id,
             session_id=self.authority.staff_session_id, client_id=self.client.client_id,
-            audience=self.asked.audience, scope=body["scope"], issued=body["issued_token_type"],
+            audience=self.asked.audience, scope=body["scope"], issued=body["issued_token_type"], jti=jti,
         )  # fmt: skip
         return 200, body, []
 
@@ -122,13 +144,13 @@ class TokenExchangeGrant(Grant):
         """Write a refusal down with its reason, and return the error, which does not tell it."""
         record_event(
             self.server.session, Event.EXCHANGE_REFUSED,
-            actor_id=self.asked.claim.account_id if self.asked.claim else None,
+            actor_id=getattr(self.asked.claim, "account_id", None),
             owner_id=answer.owner_id, agency_id=answer.agency_id, grant_id=answer.grant_id,
             client_id=client.client_id, reason=answer.reason, audience=self.asked.audience[:128],
         )  # fmt: skip
         return oauth_error_for(answer.reason)
 
-    def _issue_ticket(self) -> dict[str, Any]:
+    def _issue_ticket(self, _jti: str) -> dict[str, Any]:
         life = self.server.mint.settings.act_as_ticket_lifetime
         ticket = tickets.mint_ticket(
             self.server.session, self.authority, audience=self.asked.audience, reason=self.asked.reason,
@@ -136,7 +158,7 @@ class TokenExchangeGrant(Grant):
         )  # fmt: skip
         return self._body(ticket, TICKET_TOKEN_TYPE, token_type="N_A", life=life)
 
-    def _issue_token(self) -> dict[str, Any]:
+    def _issue_token(self, jti: str) -> dict[str, Any]:
         mint, session = self.server.mint, self.server.session
         act_as = proxy_logins.start_session(
             session, self.authority, audience=self.asked.audience, app_name=self.audience.client_name,
@@ -152,7 +174,7 @@ class TokenExchangeGrant(Grant):
             authenticated_at=act_as.started_at, act=act_claim(act_as), jkt=self.jkt,
         )  # fmt: skip
         token, life = mint_access_token(
-            mint, subject, audience=self.asked.audience, family_id=None, until=act_as.expires_at
+            mint, subject, audience=self.asked.audience, family_id=None, until=act_as.expires_at, jti=jti
         )
         return self._body(token, ACCESS_TOKEN_TYPE, token_type=token_type(self.jkt), life=life)
 
@@ -166,6 +188,8 @@ class TokenExchangeGrant(Grant):
         requested = parameters.get("requested_token_type", ACCESS_TOKEN_TYPE)
         if requested not in {ACCESS_TOKEN_TYPE, TICKET_TOKEN_TYPE}:
             raise InvalidRequestError("requested_token_type must be access_token or act-as-ticket")
+        if requested == TICKET_TOKEN_TYPE and client.agency_id is not None:
+            raise InvalidRequestError("requested_token_type must be access_token: a system has no browser")
         if "resource" in parameters and "audience" in parameters:
             raise InvalidTargetError("name exactly one audience or resource")
         audience = parameters.get("audience") or parameters.get("resource")
@@ -183,12 +207,12 @@ class TokenExchangeGrant(Grant):
             claim=self._actor_claim(parameters.get("actor_token", "")) if right_types else None,
         )  # fmt: skip
 
-    def _actor_claim(self, token: str) -> ActorClaim | None:
+    def _actor_claim(self, token: str) -> Claim | None:
         """Return what the actor token says, if it is a live access token of ours.
 
         One that is bound to a key is worth nothing without a proof of that key (RFC 9449 §7), and one for
         another API is not for this server (RFC 9068 §4): whoever serves that API holds it too. A token that
-        a client has for itself stands in no family and is nobody's: no staff member answers for it.
+        a client has for itself stands in no family: only an agency's own system acts with such a one.
         """
         try:
             claims = read_access_token(self.server.mint, token)
@@ -197,7 +221,11 @@ class TokenExchangeGrant(Grant):
         if claims.jkt not in {None, self.jkt} or claims.audience != self.server.mint.settings.issuer:
             return None
         session = self.server.session
-        family = session.get(TokenFamily, claims.family_id) if claims.family_id else None
+        if claims.family_id is None:
+            client = find_live_client(session, claims)
+            may_act = client is not None and ACT_AS in claims.scope & client.scopes
+            return SystemClaim(claims.client_id, token_may_act=may_act) if client else None
+        family = session.get(TokenFamily, claims.family_id)
         standing = standing_of(session, family, settings=self.server.mint.settings)
         if standing is None or standing.act_as is not None:
             return None
