@@ -2,6 +2,7 @@
 
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from idp import client_cli, clock
+from idp import client_cli, clock, disclosure_cli
 from idp.apply.command import apply
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
+from idp.delegation.disclosures.service import erase_old
 from idp.delegation.passing_time import let_time_pass
 from idp.delegation.search_index import keep_up
 from idp.demo_cli import demo
@@ -125,10 +127,12 @@ def worker() -> None:
         Topic.BACKCHANNEL_LOGOUT: logout_deliverer(database, settings),
         Topic.SESSION_ENDED: session_end_deliverer(database),
     }
+    erase = partial(erase_old, years=settings.disclosure_record_years)
     jobs = [
         Job("let time pass", timedelta(seconds=30), _let_time_pass),
         Job("keep lists", timedelta(seconds=2), lambda _session: keep_up(database)),
         Job("sweep", timedelta(minutes=10), lambda _session: sweep(database)),
+        Job("erase disclosures", timedelta(minutes=10), erase),
     ]
     run_worker(database, settings, deliverers=deliverers, jobs=jobs, stop=stop_on_signals())
 
@@ -213,5 +217,5 @@ def key_withdraw(kid: str) -> None:
     click.echo(f"{kid} is withdrawn.")
 
 
-for group in (demo, apply, *client_cli.GROUPS, *GROUPS):
+for group in (demo, apply, disclosure_cli.disclosure, *client_cli.GROUPS, *GROUPS):
     cli.add_command(group)

@@ -4,6 +4,10 @@ from idp.delegation.activities.api import ACTIVITIES_API
 from idp.delegation.agency_views import AGENCY_LINKS
 from idp.delegation.api import DELEGATION_API
 from idp.delegation.customer_views import CUSTOMER
+from idp.delegation.disclosures.views import AGENCY_DISCLOSURES, OWNER_DISCLOSURES
 from idp.delegation.owner_views import OWNER_DELEGATIONS
 
-BLUEPRINTS = (ACTIVITIES_API, AGENCY_LINKS, DELEGATION_API, CUSTOMER, OWNER_DELEGATIONS)
+BLUEPRINTS = (
+    ACTIVITIES_API, AGENCY_DISCLOSURES, AGENCY_LINKS, DELEGATION_API, CUSTOMER, OWNER_DELEGATIONS,
+    OWNER_DISCLOSURES,
+)  # fmt: skip

@@ -28,6 +28,14 @@ class Occasion(StrEnum):
         return self in {Occasion.REQUEST, Occasion.APPROVAL}
 
 
+IN_WORDS = {
+    Occasion.REQUEST: "お客様の申請(申請のメールと管理画面)",
+    Occasion.APPROVAL: "連携の許可(連携中の管理画面での閲覧)",
+    Occasion.EXPORT: "登録ユーザー一覧のファイル出力(CSV)",
+    Occasion.PROXY_LOGIN: "代理ログイン",
+    Occasion.SYSTEM: "販売店・業者様のシステムによる取得(API)",
+}
+"""The occasions as exported files name them, for a reader who has no screen of ours."""
 NAME, FURIGANA, EMAIL, USER_ID = "氏名", "フリガナ", "メールアドレス", "ユーザーID"
 ADDRESS, REGISTERED = "都道府県・市区町村・町名番地", "登録日"
 MODEL, SERIAL, REMOTE_SERIAL = "システム機種名", "システム製造番号", "室内リモコン製造番号"

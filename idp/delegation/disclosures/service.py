@@ -8,17 +8,20 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.accounts.models import Account, Agency, OwnerProfile
+from idp.audit.events import Event
+from idp.audit.service import record_event
 from idp.db import insert_each_once
 from idp.delegation.disclosures.models import Disclosure
-from idp.delegation.disclosures.rules import Occasion
+from idp.delegation.disclosures.rules import Occasion, kept_since
 from idp.delegation.models import Grant
 
 BATCH = 500
+LARGEST_SWEEP = 5000
 
 
 def record_disclosure(session: Session, grant: Grant, *, occasion: Occasion, items: Iterable[str]) -> None:
@@ -65,3 +68,26 @@ def _parties(session: Session, grant_ids: Sequence[uuid.UUID]) -> Iterator[dict[
             "recipient_name": agency, "recipient_address": f"{town}{city}{street}",
             "recipient_representative": head, "wording": wording,
         }  # fmt: skip
+
+
+def erase_old(session: Session, *, years: int, limit: int = LARGEST_SWEEP) -> int:
+    """Erase what has been kept long enough, and return how many records that were.
+
+    What one record says of all the time that a grant stood is kept as long after its end (施行規則 21条2号).
+    """
+    before = kept_since(clock.now(), years)
+    lasting = [occasion for occasion in Occasion if occasion.lasts]
+    ended = select(Grant.id).where(Grant.id == Disclosure.grant_id, Grant.ended_at < before).exists()
+    due = (
+        select(Disclosure.id)
+        .where(Disclosure.at < before, or_(Disclosure.occasion.not_in(lasting), ended))
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Disclosure)
+    )
+    erased = session.execute(
+        delete(Disclosure).where(Disclosure.id.in_(due)).returning(Disclosure.id),
+        execution_options={"synchronize_session": False},
+    ).all()
+    if erased:
+        record_event(session, Event.DISCLOSURES_ERASED, count=len(erased))
+    return len(erased)

@@ -1,0 +1,98 @@
+"""Commands of the operator: the records of disclosures that the law asks for (個人情報保護法 29条)."""
+
+import uuid
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, BinaryIO
+
+import click
+from sqlalchemy.orm import Session
+
+from idp import clock
+from idp.accounts.models import Account, Agency
+from idp.accounts.people import find_account_by_email
+from idp.credentials import Sealer
+from idp.db import Database, make_engine
+from idp.delegation.disclosures.models import Disclosure
+from idp.delegation.disclosures.reading import LARGEST_FILE, Scope, TooManyRecords, export_records
+from idp.settings import Settings
+from idp.unit_of_work import unit_of_work
+
+Command = Callable[..., None]
+
+
+def _database() -> Database:
+    settings = Settings.from_environment()
+    engine = make_engine(settings.database_url, threads=1)
+    click.get_current_context().call_on_close(engine.dispose)
+    return Database(engine, Sealer(settings.encryption_key))
+
+
+def _narrowed(command: Command) -> Command:
+    """Give a command the options that say whose records, and of which days."""
+    for option in (
+        click.option("--owner", help="Address of an owner; the account id once the account is deleted."),
+        click.option("--agency", type=click.UUID, help="Id of an agency (`idp agency list`)."),
+        click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, in Japan."),
+        click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, included."),
+    ):
+        command = option(command)
+    return command
+
+
+def _scope(
+    session: Session, *, owner: str | None, agency: uuid.UUID | None, first: datetime | None,
+    last: datetime | None,
+) -> Scope:  # fmt: skip
+    if owner is None and agency is None:
+        raise click.UsageError("Name an owner with --owner, or an agency with --agency.")
+    if agency is not None and session.get(Agency, agency) is None:
+        raise click.ClickException("No such agency. `idp agency list` lists them.")
+    return Scope(_owner_id(session, owner) if owner else None, agency, _day(first), _day(last))
+
+
+def _owner_id(session: Session, owner: str) -> uuid.UUID:
+    person = find_account_by_email(session, owner.strip().lower())
+    try:
+        person = person or session.get(Account, uuid.UUID(owner))
+    except ValueError:
+        person = None
+    if person is None:
+        raise click.ClickException("No account has this address or id.")
+    return person.id
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+@click.group()
+def disclosure() -> None:
+    """Records of owners' data that went to agencies."""
+
+
+@disclosure.command("list")
+@_narrowed
+def disclosure_list(**narrowed: Any) -> None:
+    """List the newest records of an owner or an agency, for the telephone."""
+    with unit_of_work(_database(), writes=False) as session:
+        chosen = _scope(session, **narrowed).chosen().order_by(Disclosure.at.desc()).limit(50)
+        for record in session.scalars(chosen):
+            click.echo(
+                f"{clock.iso(record.at)}  {record.occasion:11} {record.owner_name} -> "
+                f"{record.recipient_name}: {', '.join(record.items)}  ({record.wording})"
+            )
+
+
+@disclosure.command("export")
+@_narrowed
+@click.argument("file", type=click.File("wb"))
+def disclosure_export(file: BinaryIO, **narrowed: Any) -> None:
+    """Write the records of an owner or an agency to a CSV file (- for the screen); the audit log notes it."""
+    with unit_of_work(_database()) as session:
+        try:
+            file.write(export_records(session, _scope(session, **narrowed), actor_id=None))
+        except TooManyRecords as error:
+            raise click.ClickException(
+                f"There are more than {LARGEST_FILE} records; narrow the days with --from and --to."
+            ) from error
