@@ -305,19 +305,19 @@ def japanese_time(moment: datetime) -> str:
 
 def day_words(moment: datetime) -> str:
     """Return 2026年11月24日 or 24 November 2026, in Japan's time zone and the language of the page."""
-    return japanese_date(moment) if _is_japanese() else str(format_date(moment, "long"))
+    return japanese_date(moment) if is_japanese() else str(format_date(moment, "long"))
 
 
 def time_words(moment: datetime) -> str:
     """Return 2026年11月24日 15:04 or 24 November 2026, 15:04."""
-    return japanese_time(moment) if _is_japanese() else str(format_datetime(moment, "d MMMM y, HH:mm"))
+    return japanese_time(moment) if is_japanese() else str(format_datetime(moment, "d MMMM y, HH:mm"))
 
 
 def duration_words(seconds: int) -> str:
     """Return 1時間 or 1 hour; 90分 or 90 minutes where it is no whole number of hours."""
     minutes = seconds // 60
     unit, count = ("hour", minutes // 60) if minutes % 60 == 0 else ("minute", minutes)
-    if _is_japanese():
+    if is_japanese():
         return f"{count}{'時間' if unit == 'hour' else '分'}"
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
@@ -327,7 +327,8 @@ def last_day(end: datetime) -> str:
     return day_words(end - timedelta(microseconds=1))
 
 
-def _is_japanese() -> bool:
+def is_japanese() -> bool:
+    """Tell whether this page is in Japanese."""
     return str(get_locale().language) == "ja"
 
 

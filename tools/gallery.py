@@ -16,7 +16,8 @@ from tests.journeys.club import Club, running_club
 from tests.journeys.delegating import act_for
 from tests.journeys.looks import NARROW, WIDE, Look, looking
 from tests.journeys.person import Crowd, running_browser
-from tests.journeys.tour import CHAPTERS, Chapter
+from tests.journeys.stops import Chapter
+from tests.journeys.tour import CHAPTERS
 from tools.small_png import shrink
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -17,10 +17,11 @@ from idp.audit.events import Event
 from idp.audit.service import About, record_event, record_event_for_each
 from idp.delegation import notices
 from idp.delegation.authority import Authority, NoAuthority
-from idp.delegation.disclosures.rules import PROXY_LOGIN_ITEMS, Occasion
+from idp.delegation.disclosures.rules import Occasion
 from idp.delegation.disclosures.service import record_disclosure
 from idp.delegation.exchange_rules import ExchangeRefusal, TicketRefusal, TicketUnusable
 from idp.delegation.models import ActAsSession, Grant
+from idp.delegation.permissions.service import items_of
 from idp.delegation.rules import GrantState, SessionEnd, SessionKind
 from idp.mail.models import Topic
 from idp.mail.outbox import enqueue_delivery
@@ -68,7 +69,8 @@ def start_session(
         agency_id=grant.agency_id, grant_id=grant.id, session_id=act_as.id, client_id=audience, kind=kind,
     )  # fmt: skip
     occasion = Occasion.PROXY_LOGIN if kind is SessionKind.BROWSER else Occasion.SYSTEM
-    record_disclosure(session, grant, occasion=occasion, items=PROXY_LOGIN_ITEMS)
+    items = items_of(session, authority.scope) or sorted(authority.scope)
+    record_disclosure(session, grant, occasion=occasion, items=items)
     if owner_is_told:
         notices.tell_owner_of_proxy_login(
             session, act_as, grant, staff_name=authority.actor_name, app_name=app_name

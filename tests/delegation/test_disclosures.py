@@ -17,7 +17,7 @@ from idp.accounts.models import Account
 from idp.audit.events import Event
 from idp.delegation.disclosures import reading
 from idp.delegation.disclosures.models import Disclosure
-from idp.delegation.disclosures.rules import EMAIL, NAME, PAGE_ITEMS, POWER, Occasion, kept_since
+from idp.delegation.disclosures.rules import EMAIL, NAME, PAGE_ITEMS, Occasion, kept_since
 from idp.delegation.disclosures.service import erase_old, record_disclosures
 from idp.delegation.models import Grant
 from idp.delegation.permissions.models import ConsentWording
@@ -68,7 +68,7 @@ def test_a_proxy_login_is_recorded_by_how_it_is_used(world: World, parties: Part
     before = occasions(world, grant_id)
     desk.act()
     assert occasions(world, grant_id) == [*before, "proxy_login"]
-    assert POWER in records_of(world, grant_id)[-1].items
+    assert "電力データ" in records_of(world, grant_id)[-1].items
 
 
 def test_a_record_says_what_was_true_on_the_day(world: World) -> None:
@@ -153,7 +153,7 @@ def test_the_consent_that_covered_it_is_shown_to_its_owner_alone(world: World) -
     version = world.grant(HANAKO).wording
     world.write(
         lambda session: session.merge(
-            ConsentWording(version=version, text={"できること": ["見ること"]}, first_shown_at=clock.now())
+            ConsentWording(version=version, text={"できること": ["見ること"]}, first_agreed_at=clock.now())
         )
     )
     page = f"{OWNERS_PAGE}/wordings/{version}"

@@ -4,8 +4,7 @@ A chapter yields a ``Stop`` at each page and goes on when it has been looked at.
 window, but not press anything.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from sqlalchemy import func, select, update
 
@@ -13,27 +12,16 @@ from idp.accounts.models import Account, Member
 from idp.accounts.rules import MemberRole
 from idp.demo import UNCLAIMED
 from idp.mail.models import OutboxItem, Topic
-from tests.journeys import mailed_links
+from tests.journeys import mailed_links, tour_records
 from tests.journeys.apps_of_others import asking, register_app
 from tests.journeys.club import Club
 from tests.journeys.delegating import act_for, name_agency, revoke
 from tests.journeys.devices import NEVER_SHOWN, switch_on
 from tests.journeys.mailed_links import ask, make_old
-from tests.journeys.person import Crowd, Person
+from tests.journeys.person import Crowd
 from tests.journeys.registering import SEVERAL, fill_in_agency, fill_in_owner, new_address
+from tests.journeys.stops import Chapter, Stop, pages
 from tests.mail.letters import EVERY_MAIL, post
-
-
-@dataclass(frozen=True)
-class Stop:
-    """A page to look at. The name becomes that of its picture."""
-
-    name: str
-    person: Person
-    is_mail: bool = False
-
-
-Walk = Callable[[Club, Crowd], Iterator[Stop]]
 
 
 def agency_registers(club: Club, crowd: Crowd) -> Iterator[Stop]:
@@ -260,24 +248,11 @@ def newest_of_each(club: Club) -> list[tuple[str, str]]:
         return [(row.name, str(row.id)) for row in connection.execute(newest)]
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """A part of the tour, and the pages that it passes: the application and the endpoint of each."""
-
-    title: str
-    walk: Walk
-    pages: frozenset[str]
-
-
-def _pages(**endpoints: str) -> frozenset[str]:
-    return frozenset(f"{app} {endpoint}" for app, names in endpoints.items() for endpoint in names.split())
-
-
 CHAPTERS = {
     "agency-registers": Chapter(
         "1. 業者様の新規会員登録",
         agency_registers,
-        _pages(
+        pages(
             idp="entrance.menu sign_in.agency_sign_in agency_registration.start agency_registration.sent "
             "agency_registration.details agency_registration.confirmation agency_registration.done",
             portal="agency_login",
@@ -286,7 +261,7 @@ CHAPTERS = {
     "owner-registers": Chapter(
         "オーナー様の新規会員登録とパスワードの再設定",
         owner_registers,
-        _pages(
+        pages(
             idp="sign_in.owner_sign_in owner_registration.start owner_registration.sent "
             "owner_registration.details owner_registration.product owner_registration.confirmation "
             "owner_registration.done passwords.forgotten passwords.sent passwords.reset",
@@ -296,7 +271,7 @@ CHAPTERS = {
     "owner-consents": Chapter(
         "2. お客様のログイン許可",
         owner_consents,
-        _pages(
+        pages(
             idp="customer.show customer.edit owner_delegations.history owner_delegations.ask products.new "
             "passwords.change oauth_pages.end_session oauth_pages.signed_out",
             mypage="mypage.home customer.show products.index services.choose services.confirm power.choose "
@@ -306,12 +281,12 @@ CHAPTERS = {
     "apps": Chapter(
         "ほかの会社などのアプリへの許可",
         apps_ask,
-        _pages(idp="sign_in.owner_sign_in consent.ask apps.show apps.confirm"),
+        pages(idp="sign_in.owner_sign_in consent.ask apps.show apps.confirm"),
     ),
     "agency-answers": Chapter(
         "3. 連携許可",
         agency_answers,
-        _pages(
+        pages(
             idp="agency_menu.show agency_profile.show agency_profile.own_name",
             portal="agency owners owner confirm_deny confirm_release",
         ),
@@ -319,17 +294,18 @@ CHAPTERS = {
     "proxy-login": Chapter(
         "4. 代理ログイン",
         proxy_login,
-        _pages(
+        pages(
             idp="owner_delegations.history",
             mypage="mypage.home customer.show products.index services.choose services.confirm power.show",
             portal="owner proxy_login_ended",
         ),
     ),
     "owner-connects-device": Chapter(
-        "機器をつなぐ", owner_connects_device, _pages(idp="device_pages.enter device_pages.answered")
+        "機器をつなぐ", owner_connects_device, pages(idp="device_pages.enter device_pages.answered")
     ),
     "refusals": Chapter(
-        "できないことを伝えるページ", refusals, _pages(idp="oauth_pages.authorize", mypage="rp.callback")
+        "できないことを伝えるページ", refusals, pages(idp="oauth_pages.authorize", mypage="rp.callback")
     ),
-    "mails": Chapter("メール", mails, _pages(idp="mail_preview.list_ mail_preview.show")),
+    "mails": Chapter("メール", mails, pages(idp="mail_preview.list_ mail_preview.show")),
+    **tour_records.CHAPTERS,
 }

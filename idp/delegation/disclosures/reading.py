@@ -14,7 +14,7 @@ from idp.csv_files import write_rows
 from idp.delegation.cursors import read_cursor, read_moment, write_cursor
 from idp.delegation.disclosures.models import Disclosure
 from idp.delegation.disclosures.rules import IN_WORDS, Occasion
-from idp.delegation.permissions.models import ConsentWording
+from idp.delegation.permissions.models import ConsentWording, Permission
 from idp.errors import NotFound, Refusal
 
 _ORDER = "-at"
@@ -116,6 +116,12 @@ def export_records(session: Session, scope: Scope, *, actor_id: uuid.UUID | None
         agency_id=scope.agency_id, count=len(rows),
     )  # fmt: skip
     return write_rows(HEADER, rows)
+
+
+def items_in_english(session: Session) -> dict[str, str]:
+    """Return the English of each kind of data that relying parties have named."""
+    named = session.execute(select(Permission.items, Permission.items_en)).all()
+    return {item: words for items, english in named for item, words in zip(items, english, strict=False)}
 
 
 def get_wording_of(session: Session, owner_id: uuid.UUID, version: str) -> ConsentWording | None:

@@ -41,18 +41,11 @@ ADDRESS, REGISTERED = "都道府県・市区町村・町名番地", "登録日"
 MODEL, SERIAL, REMOTE_SERIAL = "システム機種名", "システム製造番号", "室内リモコン製造番号"
 PRODUCT_ID, INSTALLATION = "Product ID", "設置場所郵便番号"
 SERVICES = "サービスの加入状況"
-POWER = "電力データ"
 PAGE_ITEMS = (
     NAME, FURIGANA, ADDRESS, EMAIL, USER_ID, REGISTERED, PRODUCT_ID, MODEL, SERIAL, REMOTE_SERIAL,
     INSTALLATION, SERVICES,
 )  # fmt: skip
 """What mail, list and page show to the agency of each owner whose request or permission stands."""
-
-
-PROXY_LOGIN_ITEMS = (
-    NAME, FURIGANA, ADDRESS, EMAIL, PRODUCT_ID, MODEL, SERIAL, REMOTE_SERIAL, INSTALLATION, SERVICES, POWER,
-)  # fmt: skip
-"""What an application may show to whoever signs in for the owner."""
 
 
 def kept_since(now: datetime, years: int) -> datetime:

@@ -1,6 +1,6 @@
 """第三者提供の記録: owners read and take along what went to whom, agencies take along what they received."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -19,7 +19,7 @@ from idp.delegation.disclosures.forms import PeriodForm
 from idp.delegation.disclosures.reading import LARGEST_FILE, Scope, TooManyRecords
 from idp.delegation.disclosures.rules import Occasion
 from idp.unit_of_work import current_session
-from idp.web import current_settings
+from idp.web import current_settings, is_japanese
 
 OWNER_DISCLOSURES = Blueprint("owner_disclosures", __name__, url_prefix="/account/disclosures")
 AGENCY_DISCLOSURES = Blueprint("agency_disclosures", __name__, url_prefix="/agency/disclosures")
@@ -36,9 +36,9 @@ ITEMS = {
     rules.USER_ID: _l("ユーザーID"), rules.ADDRESS: _l("都道府県・市区町村・町名番地"),
     rules.REGISTERED: _l("登録日"), rules.MODEL: _l("システム機種名"), rules.SERIAL: _l("システム製造番号"),
     rules.REMOTE_SERIAL: _l("室内リモコン製造番号"), rules.INSTALLATION: _l("設置場所郵便番号"),
-    rules.SERVICES: _l("サービスの加入状況"), rules.POWER: _l("電力データ"),
+    rules.SERVICES: _l("サービスの加入状況"),
 }  # fmt: skip
-"""Kinds of data in the language of the page; what a relying party named itself stands as it does there."""
+"""What our own pages and mails show, in the language of the page; relying parties name the rest in both."""
 
 
 @OWNER_DISCLOSURES.get("")
@@ -52,7 +52,7 @@ def index() -> View:
         return redirect(url_for(".index"), code=303)
     return render_template(
         "delegation/disclosures.html", page=page, is_first=not cursor, occasions=OCCASIONS,
-        in_words=_in_words, years=current_settings().disclosure_record_years,
+        in_words=_words_for_items(), years=current_settings().disclosure_record_years,
     )  # fmt: skip
 
 
@@ -121,8 +121,11 @@ def _ask_period(manager: Member, form: PeriodForm, *, status: int = 200) -> View
     return page, status
 
 
-def _in_words(items: Iterable[str]) -> str:
-    return str(_("、")).join(str(ITEMS.get(item, item)) for item in items)
+def _words_for_items() -> Callable[[Iterable[str]], str]:
+    """Return what names kinds of data in the language of the page."""
+    named = {} if is_japanese() else reading.items_in_english(current_session())
+    named |= {item: str(words) for item, words in ITEMS.items()}
+    return lambda items: str(_("、")).join(named.get(item, item) for item in items)
 
 
 def _file(content: bytes) -> Response:
