@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 import structlog
+from argon2 import PasswordHasher
+
+from idp import credentials
 
 
 class NetworkRefused(Exception):
@@ -46,6 +49,14 @@ def only_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded_connect)
         patch.setattr(socket, "getaddrinfo", guarded_look_up)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_cheap() -> Iterator[None]:
+    """Let passwords cost nothing in this process: most tests sign somebody in, and few are about the cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
 
