@@ -26,7 +26,8 @@ from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 
 
-def _database() -> Database:
+def operators_database() -> Database:
+    """Return the database that the settings name, for one command."""
     settings = Settings.from_environment()
     engine = make_engine(settings.database_url, threads=1)
     click.get_current_context().call_on_close(engine.dispose)
@@ -42,7 +43,7 @@ def account() -> None:
 @click.argument("email")
 def account_suspend(email: str) -> None:
     """Suspend an account: it can do nothing, and nobody can act for it, from the next request on."""
-    with unit_of_work(_database()) as session:
+    with unit_of_work(operators_database()) as session:
         person = _person(session, email)
         if not standing.suspend_account(session, person.id):
             raise click.ClickException(f"The account is {person.status}, not {AccountStatus.ACTIVE}.")
@@ -53,7 +54,7 @@ def account_suspend(email: str) -> None:
 @click.argument("email")
 def account_reinstate(email: str) -> None:
     """Lift the suspension: what was active is active again, unless the agency is suspended too."""
-    with unit_of_work(_database()) as session:
+    with unit_of_work(operators_database()) as session:
         person = _person(session, email)
         if not standing.reinstate_account(session, person.id):
             raise click.ClickException(f"The account is {person.status}, not {AccountStatus.SUSPENDED}.")
@@ -75,7 +76,7 @@ def agency() -> None:
 @agency.command("list")
 def agency_list() -> None:
     """List agencies."""
-    with unit_of_work(_database(), writes=False) as session:
+    with unit_of_work(operators_database(), writes=False) as session:
         for row in session.scalars(select(Agency).order_by(Agency.created_at)):
             click.echo(f"{row.id}  {row.status:9} {row.email:32} {row.name}")
 
@@ -95,7 +96,7 @@ def agency_reinstate(agency_id: uuid.UUID) -> None:
 
 
 def _suspend(agency_id: uuid.UUID, *, suspended: bool) -> None:
-    with unit_of_work(_database()) as session:
+    with unit_of_work(operators_database()) as session:
         try:
             moved = standing.set_agency_suspended(session, agency_id, suspended=suspended)
         except AgencyUnknown as error:
@@ -112,7 +113,7 @@ def delegation_group() -> None:
 @click.argument("email")
 def delegation_list(email: str) -> None:
     """List an owner's grants."""
-    with unit_of_work(_database(), writes=False) as session:
+    with unit_of_work(operators_database(), writes=False) as session:
         person = _person(session, email)
         for grant in delegation.grants_of_owner(session, person.id):
             click.echo(_line(grant))
@@ -122,7 +123,7 @@ def delegation_list(email: str) -> None:
 @click.argument("grant_id", type=click.UUID)
 def delegation_end(grant_id: uuid.UUID) -> None:
     """End a grant at the owner's word; running proxy logins end with it."""
-    with unit_of_work(_database()) as session:
+    with unit_of_work(operators_database()) as session:
         try:
             grant = delegation.end_by_operator(session, grant_id)
         except GrantUnknown as error:
@@ -147,7 +148,7 @@ def mail() -> None:
 @mail.command("dead")
 def mail_dead() -> None:
     """List dead letters."""
-    with unit_of_work(_database(), writes=False) as session:
+    with unit_of_work(operators_database(), writes=False) as session:
         for letter in mail_operator.list_dead_letters(session):
             click.echo(
                 f"{letter.id}  {letter.topic:20} {letter.name:28} {clock.iso(letter.dead_at)}  "
@@ -158,7 +159,7 @@ def mail_dead() -> None:
 @mail.command("state")
 def mail_state() -> None:
     """Say how many deliveries wait, since when, and how many were given up."""
-    with unit_of_work(_database(), writes=False) as session:
+    with unit_of_work(operators_database(), writes=False) as session:
         state = mail_operator.outbox_state(session)
     since = f", the oldest due since {clock.iso(state.oldest_due_at)}" if state.oldest_due_at else ""
     click.echo(f"{state.waiting} waiting{since}; {state.dead} dead letters")
@@ -171,7 +172,7 @@ def mail_retry(item_id: uuid.UUID | None, *, everything: bool) -> None:
     """Try one dead letter, or all, again."""
     if item_id is None and not everything:
         raise click.UsageError("Name a dead letter, or give --all.")
-    with unit_of_work(_database()) as session:
+    with unit_of_work(operators_database()) as session:
         if item_id is None:
             click.echo(f"{mail_operator.retry_dead_letters(session)} will be tried again.")
             return
@@ -191,7 +192,7 @@ def audit() -> None:
 @click.option("--limit", default=50, show_default=True)
 def audit_list(limit: int) -> None:
     """List the newest events."""
-    with unit_of_work(_database(), writes=False) as session:
+    with unit_of_work(operators_database(), writes=False) as session:
         for event in session.scalars(select(AuditEvent).order_by(AuditEvent.number.desc()).limit(limit)):
             named = {"actor": event.actor_id, "owner": event.owner_id, "agency": event.agency_id,
                      "grant": event.grant_id, "client": event.client_id}  # fmt: skip
@@ -215,7 +216,7 @@ def product_import(file: TextIO) -> None:
         units = [Unit(int(row["product_id"]), row["model"], row["serial_number"]) for row in rows]
     except (TypeError, ValueError) as error:
         raise click.ClickException(f"{file.name}, line {rows.line_num}: product_id is no number.") from error
-    with unit_of_work(_database()) as session:
+    with unit_of_work(operators_database()) as session:
         added = add_units(session, units)
     click.echo(f"{added} units added, {len(units) - added} were there already.")
 

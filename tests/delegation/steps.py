@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import pytest
+from click.testing import CliRunner
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Member
+from idp.cli import cli
 from idp.delegation import passing_time, service, standing
 from idp.delegation.models import Grant
 from idp.delegation.rules import READ, Party
@@ -90,3 +93,11 @@ def age(world: World, grant_id: UUID, *, by: timedelta) -> None:
 def state_of(world: World, grant_id: UUID) -> Grant:
     """Return a grant as it is now."""
     return world.read(lambda session: session.get_one(Grant, grant_id))
+
+
+def operate(world: World, monkeypatch: pytest.MonkeyPatch, *command: str) -> str:
+    """Run a command of the operator; return what it prints."""
+    monkeypatch.setenv("IDP_DATABASE_URL", world.settings.database_url)
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    return result.output

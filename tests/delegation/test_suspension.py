@@ -15,7 +15,17 @@ from idp.cli import cli
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.rules import OwnerNotActive, Party
 from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, SAKURA, OwnerPart, make_owner
-from tests.delegation.steps import answer, ask, end, end_term_at, let_time_pass, release, state_of, suspend
+from tests.delegation.steps import (
+    answer,
+    ask,
+    end,
+    end_term_at,
+    let_time_pass,
+    operate,
+    release,
+    state_of,
+    suspend,
+)
 from tests.oauth.desk import Desk, Parties
 from tests.oauth.relying_party import RelyingParty
 from tests.world import MANAGER, RIVAL, VIEWER, World
@@ -24,14 +34,6 @@ from tests.world import MANAGER, RIVAL, VIEWER, World
 @pytest.fixture
 def desk(world: World, parties: Parties) -> Desk:
     return Desk(world, parties)
-
-
-def operate(world: World, monkeypatch: pytest.MonkeyPatch, *command: str) -> str:
-    """Run a command of the operator; return what it prints."""
-    monkeypatch.setenv("IDP_DATABASE_URL", world.settings.database_url)
-    result = CliRunner().invoke(cli, command)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def reasons(world: World) -> list[str | None]:

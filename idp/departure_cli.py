@@ -1,0 +1,85 @@
+"""Commands of the operator for what cannot be undone: an account deleted, an agency closed, a house sold."""
+
+import uuid
+
+import click
+
+from idp.accounts.departures import AccountUnknown, AgencyGone, LastManagerLeaves
+from idp.accounts.people import find_account_by_email
+from idp.accounts.rules import NotAnOwner, SerialTaken, SerialUnknown, SerialYours
+from idp.delegation.departures import hand_over_product
+from idp.oauth.departures import close_agency, delete_account
+from idp.operator_cli import account, agency, operators_database, product
+from idp.unit_of_work import unit_of_work
+
+_YES = click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+
+
+@click.command("delete")
+@click.argument("email")
+@_YES
+def account_delete(email: str, *, yes: bool) -> None:
+    """Delete an account for good: grants end, products are released, the address is free again."""
+    _ask(f"Delete the account of {email} for good?", yes=yes)
+    with unit_of_work(operators_database()) as session:
+        person = find_account_by_email(session, email)
+        if person is None:
+            raise click.ClickException("No account has this address.")
+        try:
+            ended = delete_account(session, person.id)
+        except AccountUnknown as error:
+            raise click.ClickException("The account was deleted before.") from error
+        except LastManagerLeaves as error:
+            raise click.ClickException(
+                "The person is the only manager of an agency. Let the agency name another manager first, "
+                "or close it with `idp agency close ID`."
+            ) from error
+    click.echo(f"The account is deleted; {ended} grants and requests ended.")
+
+
+@click.command("close")
+@click.argument("agency_id", type=click.UUID)
+@_YES
+def agency_close(agency_id: uuid.UUID, *, yes: bool) -> None:
+    """Close an agency for good: all its grants end, its members leave, its systems are disabled."""
+    _ask(f"Close the agency {agency_id} for good?", yes=yes)
+    with unit_of_work(operators_database()) as session:
+        try:
+            ended = close_agency(session, agency_id)
+        except AgencyGone as error:
+            raise click.ClickException("No such agency, or it was closed before.") from error
+    click.echo(f"The agency is closed; {ended} grants and requests ended.")
+
+
+@click.command("transfer")
+@click.argument("serial")
+@click.option("--to", "email", help="Address of the new owner.")
+@click.option("--release", is_flag=True, help="Nobody's, until its new owner registers it.")
+def product_transfer(serial: str, email: str | None, *, release: bool) -> None:
+    """Hand a product to another owner, as when a house is sold; nobody inherits the grants about it."""
+    if (email is None) is not release:
+        raise click.UsageError("Give --to EMAIL or --release.")
+    with unit_of_work(operators_database()) as session:
+        person = find_account_by_email(session, email) if email else None
+        if email and person is None:
+            raise click.ClickException("No account has this address.")
+        try:
+            ended = hand_over_product(session, serial, to=person.id if person else None)
+        except SerialUnknown as error:
+            raise click.ClickException("No unit with this serial number left the factory.") from error
+        except SerialYours as error:
+            raise click.ClickException("It is in that hand already.") from error
+        except SerialTaken as error:
+            raise click.ClickException("It has just gone to somebody else.") from error
+        except NotAnOwner as error:
+            raise click.ClickException("The account is no owner's, or it is not active.") from error
+    click.echo(f"The product is handed over; {ended} grants and requests ended.")
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True)
+
+
+COMMANDS = ((account, account_delete), (agency, agency_close), (product, product_transfer))
+"""Each with the group that it belongs to."""
