@@ -194,6 +194,7 @@ def client_metadata(settings: Settings, secrets: ClientSecrets) -> tuple[ClientM
             initiate_login_uri=f"{mypage}/oidc/initiate",
             backchannel_logout_uri=f"{mypage}/oidc/backchannel-logout", sign_in_page=SignInPage.OWNERS,
             act_as_supported=True, act_as_permissions=(READ, WRITE),
+            localized={"client_name#en": "My Page"},
         ),
         ClientMetadata(
             client_id="agency-portal", client_name="販売店・業者様向け管理画面", client_uri=portal,

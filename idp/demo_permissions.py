@@ -1,5 +1,18 @@
 """What マイページ lets agencies do, as it registers it: the steps 閲覧のみ and 閲覧と設定変更."""
 
+from idp.delegation.disclosures.rules import (
+    ADDRESS,
+    EMAIL,
+    FURIGANA,
+    INSTALLATION,
+    MODEL,
+    NAME,
+    POWER,
+    PRODUCT_ID,
+    REMOTE_SERIAL,
+    SERIAL,
+    SERVICES,
+)
 from idp.delegation.permissions.service import PermissionWords
 from idp.delegation.rules import READ, WRITE
 
@@ -15,23 +28,14 @@ _CHANGE = "見守りサービスやAI自動制御などのサービスに加入�
 _CHANGE_EN = "Join and leave services, such as the monitoring service and AI automatic control"
 _REGISTER, _REGISTER_EN = "新しい製品を登録すること", "Register new products"
 _ITEMS = (
-    "氏名・フリガナ",
-    "住所",
-    "電話番号",
-    "メールアドレス",
-    "製品情報",
-    "サービスの加入状況",
-    "電力データ",
-)
+    NAME, FURIGANA, ADDRESS, "電話番号", EMAIL, PRODUCT_ID, MODEL, SERIAL, REMOTE_SERIAL, INSTALLATION,
+    SERVICES, POWER,
+)  # fmt: skip
 _ITEMS_EN = (
-    "Name",
-    "Address",
-    "Telephone number",
-    "Email address",
-    "Products",
-    "Services joined",
-    "Power data",
-)
+    "Name", "Name in katakana", "Address", "Telephone number", "Email address", "Product ID", "Model",
+    "Serial number", "Serial number of the remote control", "Postal code of the installation",
+    "Services joined", "Power data",
+)  # fmt: skip
 
 MYPAGE_PERMISSIONS = (
     PermissionWords(

@@ -57,6 +57,7 @@ def register_more_clients(session: Session, *, rival_key: dict[str, Any]) -> Non
             client_id="myapp", client_name="べつのアプリ", token_endpoint_auth_method="client_secret_basic",
             secret=MYAPP_SECRET, redirect_uris=("https://myapp.example/cb",), scope="openid",
             act_as_supported=True, act_as_permissions=("myapp.read",),
+            localized={"client_name#en": "Other app"},
         ),
         ClientMetadata(
             client_id="radio", client_name="ラジオ", token_endpoint_auth_method="client_secret_basic",

@@ -5,21 +5,26 @@ then 「確認する」 stores the consent.
 """
 
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from idp.accounts.address_lookup import look_up, wants_look_up
-from idp.accounts.models import Account, Agency
+from idp.accounts.models import Account, Agency, Product
 from idp.accounts.people import find_account
 from idp.accounts.products.service import list_products
 from idp.accounts.profile.service import update_owner
-from idp.accounts.rules import NotAnOwner
+from idp.accounts.rules import NoSuchProduct, NotAnOwner
 from idp.accounts.sessions.access import current_account, owner_only
 from idp.delegation import service
-from idp.delegation.forms import ConsentForm, CustomerForm
-from idp.delegation.rules import PERMISSION_CHOICES, AgencyUnknown, AlreadyOpen, GrantState
+from idp.delegation.forms import ConsentForm, CustomerForm, consent_form
+from idp.delegation.permissions.consent_text import ConsentText, consent_text
+from idp.delegation.permissions.service import ActingApp, acting_apps
+from idp.delegation.permissions.wordings import keep_wording, version_of
+from idp.delegation.rules import AgencyUnknown, AlreadyOpen, GrantState
 from idp.delegation.service import Consent
 from idp.unit_of_work import current_session, discard
 from idp.web import current_settings
@@ -62,25 +67,60 @@ def change() -> View:
     agency = _find_agency(form) if form.agency_email.data else None
     if form.agency_email.errors:
         return _show_form(form, status=400)
-    consent = ConsentForm(request.form if "permissions" in request.form else None)
-    if request.form.get("step") != "complete" or not _is_confirmed(consent, agency):
+    offer = _offer()
+    consent = consent_form(request.form, offer.text, offer.products, is_sent="term" in request.form)
+    is_complete = request.form.get("step") == "complete"
+    if not is_complete or not _is_confirmed(consent, agency, version=offer.version):
         return render_template(
             "delegation/customer_confirm.html", form=form, consent=consent, agency=agency,
-            email=_owner().email,
+            email=_owner().email, text=offer.text, version=offer.version,
+            has_changed=is_complete and request.form.get("wording", offer.version) != offer.version,
         )  # fmt: skip
-    return _store(form, consent, agency)
+    return _store(form, agency, lambda agency: _consent(consent, offer, agency))
 
 
-def _store(form: CustomerForm, consent: ConsentForm, agency: Agency | None) -> View:
+@dataclass(frozen=True)
+class Offer:
+    """What an owner can choose from at this moment, and the text of it."""
+
+    apps: list[ActingApp]
+    products: list[Product]
+    text: ConsentText
+    version: str
+
+
+def _offer() -> Offer:
+    session = current_session()
+    apps = acting_apps(session, current_app.extensions["acting_apps"](session))
+    text = consent_text(apps)
+    return Offer(apps, list_products(session, _owner_id()), text, version_of(text.lines()))
+
+
+def _consent(form: ConsentForm, offer: Offer, agency: Agency) -> Consent:
+    """Return what was chosen, and keep the text that was read."""
+    chosen, numbers = form.chosen_steps(), form.chosen_products()
+    permissions = [
+        step.names for app in offer.apps for step in app.steps if chosen.get(app.client_id) == step.name
+    ]
+    return Consent(
+        agency.id, frozenset().union(*permissions), int(form.term.data),
+        wording=keep_wording(current_session(), offer.text.lines()),
+        products=None if numbers is None else frozenset(
+            product.id for product in offer.products if product.product_id in numbers
+        ),
+    )  # fmt: skip
+
+
+def _store(form: CustomerForm, agency: Agency | None, consent: Callable[[Agency], Consent]) -> View:
     session, owner = current_session(), _owner()
     update_owner(session, owner.id, details=form.details())
     if agency is not None:
-        asked = Consent(agency.id, PERMISSION_CHOICES[consent.permissions.data], int(consent.term.data))
         try:
+            asked = consent(agency)
             service.request_grant(
                 session, owner, asked, answer_days=current_settings().delegation_request_days
             )
-        except (AlreadyOpen, AgencyUnknown):
+        except (AlreadyOpen, AgencyUnknown, NoSuchProduct):
             discard()
             _find_agency(form)
             return _show_form(form, status=409)
@@ -93,12 +133,13 @@ def _store(form: CustomerForm, consent: ConsentForm, agency: Agency | None) -> V
     return redirect(url_for(".show"), code=303)
 
 
-def _is_confirmed(consent: ConsentForm, agency: Agency | None) -> bool:
-    """Tell whether what is stored is what was shown: the same agency, and choices that exist."""
+def _is_confirmed(consent: ConsentForm, agency: Agency | None, *, version: str) -> bool:
+    """Tell whether what is stored is what was shown: the same agency, the same words, choices that exist."""
     shown = request.form.get("agency_id", "")
     if agency is None:
         return not shown
-    return shown == str(agency.id) and consent.validate()
+    same = shown == str(agency.id) and request.form.get("wording") == version
+    return consent.validate() and same
 
 
 def _find_agency(form: CustomerForm) -> Agency | None:

@@ -150,10 +150,8 @@ TERMS_MONTHS = (3, 12, 36)
 DEFAULT_TERM_MONTHS = 12
 READ = "mypage.read"
 WRITE = "mypage.write"
-PERMISSION_CHOICES = {"read": frozenset({READ}), "write": frozenset({READ, WRITE})}
-"""閲覧のみ and 閲覧と設定変更."""
-WORDING = "2026-11-2"
-"""Version of the consent text on the owner's page; changed with it."""
+WORDING = "2026-11-3"
+"""Version of the page on which owners consent; what it says beside is known by its digest."""
 
 
 def end_of_term(start: datetime, months: int) -> datetime:

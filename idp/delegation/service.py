@@ -8,6 +8,7 @@ what the other has left, or gets ``TransitionRefused`` with the state as it is n
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from idp import clock, credentials
 from idp.accounts.models import Account, Agency, Member
-from idp.accounts.products.service import list_products
 from idp.accounts.rules import (
     AccountStatus,
     AgencyNotActive,
@@ -30,6 +30,7 @@ from idp.delegation import notices, search_index
 from idp.delegation.disclosures.rules import PAGE_ITEMS, Occasion
 from idp.delegation.disclosures.service import record_disclosure
 from idp.delegation.models import Grant
+from idp.delegation.permissions.products import limit_to, visible_products
 from idp.delegation.rules import (
     WORDING,
     AgencyUnknown,
@@ -55,6 +56,8 @@ class Consent:
     permissions: frozenset[str]
     term_months: int
     wording: str = WORDING
+    products: frozenset[uuid.UUID] | None = None
+    """Ids of those of the owner's products that it is limited to; None for all."""
 
 
 def find_agency(session: Session, email: str) -> Agency:
@@ -86,6 +89,7 @@ def request_grant(session: Session, owner: Account, consent: Consent, *, answer_
 
     :raises AgencyUnknown: the agency is not (any longer) there.
     :raises AlreadyOpen: a grant between the two stands already.
+    :raises NoSuchProduct: a product is not (any longer) the owner's.
     :raises NotAnOwner: the owner's account has just been deleted or suspended.
     """
     # Held until this is stored: whoever deletes or closes either meanwhile finds the request and ends it.
@@ -109,14 +113,17 @@ def request_grant(session: Session, owner: Account, consent: Consent, *, answer_
             session.add(grant)
     except IntegrityError as error:  # asked twice at once: the database keeps one open grant per pair
         raise AlreadyOpen(GrantState.REQUESTED) from error
+    limited: dict[str, Any] = {}
+    if consent.products is not None:
+        limited["products"] = sorted(limit_to(session, grant, consent.products))
     search_index.index_new(session, grant)
     record_event(
         session, Event.DELEGATION_REQUESTED, actor_id=owner.id, owner_id=owner.id, agency_id=agency.id,
         grant_id=grant.id, permissions=grant.permissions, term_months=grant.term_months,
-        wording=grant.wording,
+        wording=grant.wording, **limited,
     )  # fmt: skip
     record_disclosure(session, grant, occasion=Occasion.REQUEST, items=PAGE_ITEMS)
-    notices.tell_agency_of_request(session, grant, products=list_products(session, owner.id))
+    notices.tell_agency_of_request(session, grant, products=visible_products(session, grant))
     return grant
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response, url_for
 from flask import request as flask_request
 
+from idp.oauth.acting import apps_that_support_acting
 from idp.oauth.algorithms import DPOP_PROOF
 from idp.oauth.api_scopes import known_scopes
 from idp.oauth.bearer import DPOP, check_presented_proof, find_token, identify
@@ -50,6 +51,7 @@ PROTOCOL.after_request(add_cors_headers)
 def init_oauth(app: Flask) -> None:
     """Give the application its key ring and find out who calls with an access token."""
     app.extensions["key_ring"] = KeyRingCache()
+    app.extensions["acting_apps"] = apps_that_support_acting
     app.extensions["dpop_algorithms"] = " ".join(DPOP_PROOF)
 
     def load_bearer() -> None:

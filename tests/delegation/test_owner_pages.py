@@ -8,12 +8,14 @@ from werkzeug.test import TestResponse
 from idp.accounts.models import Agency, OwnerProfile
 from idp.accounts.rules import AgencyStatus, ProxyLoginMail
 from idp.delegation.models import Grant
+from idp.delegation.rules import READ, WRITE
 from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, SAKURA
 from tests.accounts.visitor import Visitor, forms_of
 from tests.delegation.steps import state_of
 from tests.oauth.relying_party import RelyingParty
 from tests.world import MANAGER, RIVAL, World
 
+MYPAGE, OTHER = "allow-mypage", "allow-myapp"
 SOMEBODY = "00000000-0000-4000-8000-000000000001"
 UNKNOWN = "このメールアドレスの販売店・業者様は登録されていません。"
 LOOK_ALIKES = ["info+club@mirai-denko.example", "infо@mirai-denko.example", "info@mirai-denkо.example",
@@ -30,22 +32,20 @@ def name_agency(browser: Visitor, email: str) -> TestResponse:
     return browser.submit("/account/edit", agency_email=email)
 
 
-def confirm(browser: Visitor, page: TestResponse, **typed: str) -> TestResponse:
+def confirm(browser: Visitor, page: TestResponse, **typed: str | list[str]) -> TestResponse:
     """Press 確認する on the confirmation page."""
     return browser.submit("/account/edit", page=page, step="complete", **typed)
 
 
-@pytest.mark.parametrize(
-    ("permissions", "granted"), [("read", "mypage.read"), ("write", "mypage.read mypage.write")]
-)
+@pytest.mark.parametrize(("chosen", "granted"), [(READ, "mypage.read"), (WRITE, "mypage.read mypage.write")])
 @pytest.mark.parametrize("term", ["3", "12", "36"])
 def test_consent_is_stored_as_it_was_chosen(
-    world: World, minoru: Visitor, permissions: str, granted: str, term: str
+    world: World, minoru: Visitor, chosen: str, granted: str, term: str
 ) -> None:
     page = name_agency(minoru, SAKURA.email)
     assert SAKURA.name in page.text
     assert world.count(Grant) == 5
-    assert confirm(minoru, page, permissions=permissions, term=term).status_code == 303
+    assert confirm(minoru, page, **{MYPAGE: chosen, OTHER: "", "term": term}).status_code == 303
     grant = world.grant(MINORU, SAKURA)
     assert (grant.state, grant.permissions, grant.term_months) == ("requested", granted, int(term))
     assert [letter.to for letter in world.letters() if letter.name == "delegation_requested"][
@@ -118,7 +118,7 @@ def test_a_look_alike_is_nobodys_address_and_nothing_is_told_to_anybody(
     assert MIRAI.name not in page.text
     forced = minoru.post(
         "/account/edit", {**forms_of(page)[0].fields, "step": "complete", "agency_email": typed,
-                          "agency_id": str(world.agency().id), "permissions": "read", "term": "12"},
+                          "agency_id": str(world.agency().id), MYPAGE: READ, "term": "12"},
     )  # fmt: skip
     assert forced.status_code == 400
     assert world.digest() == before
@@ -127,7 +127,7 @@ def test_a_look_alike_is_nobodys_address_and_nothing_is_told_to_anybody(
 @pytest.mark.parametrize(
     "extra",
     [{"status": "active", "state": "active"}, {"owner_id": SOMEBODY, "approved_by": SOMEBODY},
-     {"permissions": "admin"}, {"permissions": "mypage.write"}, {"term": "1200"}, {"term": "-1"},
+     {MYPAGE: "admin"}, {MYPAGE: "myapp.read"}, {OTHER: WRITE}, {"term": "1200"}, {"term": "-1"},
      {"term_months": "1200", "expires_at": "2999-01-01"}],
     ids=str,
 )  # fmt: skip
@@ -135,8 +135,8 @@ def test_a_form_decides_nothing_but_what_it_offers(
     world: World, minoru: Visitor, extra: dict[str, str]
 ) -> None:
     page = name_agency(minoru, SAKURA.email)
-    confirm(minoru, page, **{"permissions": "read", "term": "12", **extra})
-    if {"permissions", "term"} & set(extra):
+    confirm(minoru, page, **{MYPAGE: READ, "term": "12", **extra})
+    if {MYPAGE, OTHER, "term"} & set(extra):
         with pytest.raises(LookupError):
             world.grant(MINORU, SAKURA)
         return

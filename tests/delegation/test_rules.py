@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 
 from idp.delegation.rules import (
     DEFAULT_TERM_MONTHS,
-    PERMISSION_CHOICES,
-    READ,
     TERMS_MONTHS,
-    WRITE,
     GrantState,
     Party,
     Transition,
@@ -148,7 +145,3 @@ def test_a_grant_without_an_end_is_not_in_force() -> None:
 
 def test_a_request_lapses_after_so_many_days() -> None:
     assert lapse_moment(NOW, 30) == NOW + timedelta(days=30)
-
-
-def test_reading_is_part_of_everything_an_owner_can_allow() -> None:
-    assert {"read": frozenset({READ}), "write": frozenset({READ, WRITE})} == PERMISSION_CHOICES

@@ -103,7 +103,7 @@ def test_an_owner_consents_and_takes_it_back_in_english(world: World, names: set
     consent = owner.submit("/account/edit", agency_email=SAKURA.email)
     assert SAKURA.name in consent.text
     check_is_english(consent, names)
-    asked = owner.submit("/account/edit", page=consent, step="complete", permissions="write", term="12")
+    asked = owner.submit("/account/edit", page=consent, step="complete", **{"allow-mypage": "mypage.write"})
     assert asked.status_code == 303
     check_is_english(owner.get(asked.location), names)
     for agency in AGENCIES:

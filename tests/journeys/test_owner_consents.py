@@ -22,9 +22,12 @@ def test_an_owner_consents_to_what_they_have_seen(visitor: Person, club: Club) -
     assert shown["企業名"] == agency.name
     assert shown["販売店ID"] == agency.email
     assert visitor.page.get_by_label("閲覧のみ", exact=True).is_checked()
-    for able in ("見ること", "「閲覧と設定変更」を選んだときだけ"):
-        assert able in visitor.page.locator(".can").inner_text()
-    assert "パスワード、メールアドレス、ログインの方法" in visitor.page.locator(".cannot").inner_text()
+    look, change = visitor.page.locator(".choice-lists").all_inner_texts()
+    assert "見ること" in look
+    assert "サービスに加入すること" in look.split("できないこと")[1]
+    assert "サービスに加入すること" in change.split("できないこと")[0]
+    never = visitor.page.locator(".cannot").last.inner_text()
+    assert "パスワード、メールアドレス、ログインの方法" in never
     assert not club.letters(agency.email)
 
     visitor.choose("閲覧と設定変更").choose("3か月").press("確認する")

@@ -12,17 +12,20 @@ from idp.accounts.rules import NoSuchProduct
 from idp.delegation.models import Grant, GrantProduct
 
 
-def limit_to(session: Session, grant: Grant, product_ids: Collection[uuid.UUID]) -> None:
-    """Limit a grant that is being asked for to these of the owner's products; they are never added to.
+def limit_to(session: Session, grant: Grant, product_ids: Collection[uuid.UUID]) -> list[int]:
+    """Limit a grant that is being asked for to these of the owner's products, and return their Product IDs.
+
+    They are never added to.
 
     :raises NoSuchProduct: the owner has no such product, or none is named: the two would allow nothing.
     """
-    owned = {product.id for product in list_products(session, grant.owner_id)}
-    if not product_ids or not owned.issuperset(product_ids):
+    owned = {product.id: product.product_id for product in list_products(session, grant.owner_id)}
+    if not product_ids or not owned.keys() >= set(product_ids):
         raise NoSuchProduct
     grant.all_products = False
     session.add_all(GrantProduct(grant_id=grant.id, product_id=one) for one in sorted(set(product_ids)))
     session.flush()
+    return [owned[one] for one in product_ids]
 
 
 def visible_products(session: Session, grant: Grant) -> list[Product]:

@@ -35,6 +35,16 @@ class PermissionWords:
 
 
 @dataclass(frozen=True)
+class RegisteredApp:
+    """A relying party that supports acting, as ``oauth`` knows it."""
+
+    client_id: str
+    name: str
+    permissions: tuple[str, ...]
+    """The least first."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One of the choices that an owner has at a relying party, with everything that it gives."""
 
@@ -90,6 +100,21 @@ def steps_of(session: Session, client_permissions: Sequence[str]) -> list[Step]:
         given |= {permission.name}
         steps.append(Step(permission.name, given, words_of(permission)))
     return steps
+
+
+@dataclass(frozen=True)
+class ActingApp:
+    """A relying party at which an owner can let an agency act, with the choices there."""
+
+    client_id: str
+    name: str
+    steps: tuple[Step, ...]
+
+
+def acting_apps(session: Session, apps: Iterable[RegisteredApp]) -> list[ActingApp]:
+    """Return the relying parties whose permissions have words; at the others there is nothing to choose."""
+    found = [ActingApp(app.client_id, app.name, tuple(steps_of(session, app.permissions))) for app in apps]
+    return [app for app in found if app.steps]
 
 
 def items_of(session: Session, names: Iterable[str]) -> tuple[str, ...]:
