@@ -7,7 +7,6 @@ from idp.delegation.disclosures.rules import (
     INSTALLATION,
     MODEL,
     NAME,
-    POWER,
     PRODUCT_ID,
     REMOTE_SERIAL,
     SERIAL,
@@ -29,7 +28,7 @@ _CHANGE_EN = "Join and leave services, such as the monitoring service and AI aut
 _REGISTER, _REGISTER_EN = "新しい製品を登録すること", "Register new products"
 _ITEMS = (
     NAME, FURIGANA, ADDRESS, "電話番号", EMAIL, PRODUCT_ID, MODEL, SERIAL, REMOTE_SERIAL, INSTALLATION,
-    SERVICES, POWER,
+    SERVICES, "電力データ",
 )  # fmt: skip
 _ITEMS_EN = (
     "Name", "Name in katakana", "Address", "Telephone number", "Email address", "Product ID", "Model",
