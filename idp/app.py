@@ -26,6 +26,7 @@ from idp.mail.rendering import templates_folder
 from idp.mounting import Mounted
 from idp.oauth import content_policy, endpoints
 from idp.oauth import views as oauth_views
+from idp.oauth.clients import find_apps
 from idp.oauth.consent import views as consent_views
 from idp.oauth.device import views as device_views
 from idp.oauth.registration.views import REGISTRATION
@@ -102,6 +103,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     csrf = CSRFProtect(app)
     init_login(app)
     endpoints.init_oauth(app)
+    app.extensions["find_apps"] = find_apps
     app.before_request(content_policy.load_login_hint)
     app.after_request(_headers)
     _register_views(app, csrf, settings)

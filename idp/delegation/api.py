@@ -18,7 +18,9 @@ from idp.accounts.models import Member
 from idp.accounts.products.service import list_products
 from idp.accounts.rules import RoleMayNot
 from idp.delegation import service
+from idp.delegation.activities.models import Activity
 from idp.delegation.api_callers import PeopleDecide, calling_agency, calling_member
+from idp.delegation.apps import registered_apps
 from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.history import Change, ProxyLogin, page_of_proxy_logins
 from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, page_of_grants
@@ -91,7 +93,11 @@ def my_proxy_logins() -> Response:
     identity = require_scope(own="delegations.read")
     try:
         page = page_of_proxy_logins(
-            current_session(), identity.subject, cursor=_cursor(), limit=_limit(request.args.get("limit"))
+            current_session(),
+            identity.subject,
+            find_apps=registered_apps(),
+            cursor=_cursor(),
+            limit=_limit(request.args.get("limit")),
         )
     except (ParameterRefused, CursorUnreadable) as error:
         return problem(400, "invalid_parameter", detail=str(error) or "cursor")
@@ -229,9 +235,25 @@ def _proxy_login(login: ProxyLogin) -> dict[str, Any]:
         "member": act_as.actor_name, "audience": act_as.audience, "scope": act_as.scope.split(),
         "reason": act_as.reason,
         "started_at": clock.iso(act_as.started_at), "ended_at": _iso(act_as.ended_at),
-        "expires_at": clock.iso(act_as.expires_at), "end_reason": act_as.end_reason,
-        "changes": [_change(change) for change in login.changes],
+        "expires_at": clock.iso(act_as.expires_at), "end_reason": login.end_reason,
+        "changes": [_change(change) for change in login.changes], "delegation": str(act_as.grant_id),
+        "app": login.app.name, "system": None if act_as.member_id else login.system.name,
+        "address": act_as.address, "activities": [_activity(one) for one in login.activities],
+        "logout": _logout(login),
     }  # fmt: skip
+
+
+def _activity(activity: Activity) -> dict[str, Any]:
+    return {
+        "at": clock.iso(activity.at), "action": activity.action, "item": activity.item,
+        "description": activity.description, "description_en": activity.description_en,
+    }  # fmt: skip
+
+
+def _logout(login: ProxyLogin) -> dict[str, Any] | None:
+    if login.confirmation is None:
+        return None
+    return {"answer": login.confirmation.answer, "at": _iso(login.confirmation.at)}
 
 
 def _change(change: Change) -> dict[str, Any]:

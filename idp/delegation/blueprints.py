@@ -6,8 +6,9 @@ from idp.delegation.api import DELEGATION_API
 from idp.delegation.customer_views import CUSTOMER
 from idp.delegation.disclosures.views import AGENCY_DISCLOSURES, OWNER_DISCLOSURES
 from idp.delegation.owner_views import OWNER_DELEGATIONS
+from idp.delegation.proxy_login_views import OWNER_PROXY_LOGINS
 
 BLUEPRINTS = (
     ACTIVITIES_API, AGENCY_DISCLOSURES, AGENCY_LINKS, DELEGATION_API, CUSTOMER, OWNER_DELEGATIONS,
-    OWNER_DISCLOSURES,
+    OWNER_DISCLOSURES, OWNER_PROXY_LOGINS,
 )  # fmt: skip

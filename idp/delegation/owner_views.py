@@ -1,20 +1,26 @@
 """The owner sees every permission and proxy login, and ends any of them."""
 
 import uuid
+from collections.abc import Mapping
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from idp import clock
-from idp.accounts.products.forms import SERVICE_NAMES
 from idp.accounts.profile.service import set_proxy_login_mail
 from idp.accounts.rules import ProxyLoginMail
 from idp.accounts.sessions.access import current_account, owner_only
-from idp.delegation import service
+from idp.delegation import history_words, service
+from idp.delegation.apps import registered_apps
 from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.forms import ProxyLoginMailForm
-from idp.delegation.history import page_of_proxy_logins
+from idp.delegation.history import (
+    agencies_of_owner,
+    just_ended,
+    page_of_proxy_logins,
+    running_proxy_logins,
+)
 from idp.delegation.rules import GrantState, GrantUnknown, TransitionRefused
 from idp.unit_of_work import current_session, discard
 
@@ -27,15 +33,28 @@ View = str | tuple[str, int] | Response
 def history() -> View:
     """Show every permission with its state, and proxy logins page by page."""
     session, owner, cursor = current_session(), current_account(), request.args.get("cursor", "")[:1024]
+    now, find_apps, agency_id = clock.now(), registered_apps(), chosen_agency(request.args)
     try:
-        page = page_of_proxy_logins(session, owner.id, cursor=cursor)
+        page = page_of_proxy_logins(
+            session, owner.id, find_apps=find_apps, agency_id=agency_id, ended_by=now, cursor=cursor
+        )
     except CursorUnreadable:
         return redirect(url_for(".history"), code=303)
     return render_template(
         "delegation/history.html", grants=service.grants_of_owner(session, owner.id), page=page,
-        is_first=not cursor, service_names=SERVICE_NAMES, form=ProxyLoginMailForm(obj=owner.owner),
-        now=clock.now(),
+        running=running_proxy_logins(session, owner.id, find_apps=find_apps, now=now),
+        recent=just_ended(session, owner.id, find_apps=find_apps, now=now), is_first=not cursor,
+        agencies=agencies_of_owner(session, owner.id), agency_id=str(agency_id or ""), words=history_words,
+        form=ProxyLoginMailForm(obj=owner.owner), now=now,
     )  # fmt: skip
+
+
+def chosen_agency(fields: Mapping[str, str]) -> uuid.UUID | None:
+    """Return the agency that a form names; what is no id chooses none."""
+    try:
+        return uuid.UUID(fields.get("agency", ""))
+    except ValueError:
+        return None
 
 
 @OWNER_DELEGATIONS.get("/<uuid:grant_id>/end")
@@ -44,7 +63,10 @@ def ask(grant_id: uuid.UUID) -> View:
     """Ask once more, naming the agency and the effect. Changes nothing."""
     grant = service.get_grant_of_owner(current_session(), current_account().id, grant_id)
     if not GrantState(grant.state).is_open:
-        return redirect(url_for(".history"), code=303)
+        return render_template(
+            "delegation/over_already.html", agency=grant.agency, ended_at=grant.ended_at, grant=None,
+            login=None,
+        )  # fmt: skip
     return render_template("delegation/end.html", grant=grant)
 
 

@@ -22,7 +22,7 @@ from idp.delegation.disclosures.service import record_disclosure
 from idp.delegation.exchange_rules import ExchangeRefusal, TicketRefusal, TicketUnusable
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.permissions.service import items_of
-from idp.delegation.rules import GrantState, SessionEnd, SessionKind
+from idp.delegation.rules import GrantState, ProxyLoginUnknown, SessionEnd, SessionKind
 from idp.mail.models import Topic
 from idp.mail.outbox import enqueue_delivery
 from idp.web import request_origin
@@ -137,6 +137,32 @@ def end_session(session: Session, sid: uuid.UUID, *, reason: SessionEnd, tell_ap
     if now >= act_as.expires_at:
         return _end(session, this, at=act_as.expires_at, reason=SessionEnd.TIME_OVER, tell_app=False) > 0
     return _end(session, this, at=now, reason=reason, tell_app=tell_app) > 0
+
+
+def end_by_owner(session: Session, owner_id: uuid.UUID, sid: uuid.UUID) -> bool:
+    """End a proxy login at the word of the owner it is for; return whether it was still running.
+
+    :raises ProxyLoginUnknown: there is none, or it is another owner's.
+    """
+    act_as = session.get(ActAsSession, sid)
+    if act_as is None or act_as.grant.owner_id != owner_id:
+        raise ProxyLoginUnknown
+    return act_as.expires_at > clock.now() and end_session(
+        session, sid, reason=SessionEnd.OWNER, tell_app=True
+    )
+
+
+def end_by_operator(session: Session, sid: uuid.UUID) -> bool:
+    """End a proxy login for an owner on the telephone; return whether it was still running.
+
+    :raises ProxyLoginUnknown: there is none.
+    """
+    act_as = session.get(ActAsSession, sid)
+    if act_as is None:
+        raise ProxyLoginUnknown
+    return act_as.expires_at > clock.now() and end_session(
+        session, sid, reason=SessionEnd.OPERATOR, tell_app=True
+    )
 
 
 def end_all_of_grant(session: Session, grant_id: uuid.UUID, *, reason: SessionEnd) -> None:

@@ -114,6 +114,10 @@ class GrantUnknown(NotFound):
     """There is no such grant, or it is another agency's or owner's: the two look the same."""
 
 
+class ProxyLoginUnknown(NotFound):
+    """There is no such proxy login, or it is another owner's or relying party's: they look the same."""
+
+
 class AgencyUnknown(Refusal):
     """The address is that of no registered agency."""
 

@@ -1,6 +1,7 @@
 """Registered clients: finding, registering, and whether one is in good standing."""
 
 import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 
 from sqlalchemy import select, update
@@ -13,6 +14,7 @@ from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.db import is_storable
+from idp.delegation.apps import App
 from idp.delegation.permissions.service import known_permissions
 from idp.oauth.api_scopes import known_scopes
 from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused
@@ -191,3 +193,16 @@ def parties_of_sign_in(session: Session, session_id: uuid.UUID) -> list[tuple[st
         .distinct()
     )
     return [(client_id, account_id) for client_id, account_id in session.execute(query)]
+
+
+def find_apps(session: Session, client_ids: Collection[str]) -> Mapping[str, App]:
+    """Return the clients with these ids as owners know them, in whatever standing they are now."""
+    found = session.scalars(select(Client).where(Client.client_id.in_(sorted(client_ids))))
+    return {
+        client.client_id: App(
+            client.client_name or client.client_id,
+            client.localized.get("client_name#en") or client.client_name or client.client_id,
+            confirms_logout=client.backchannel_logout_uri is not None,
+        )
+        for client in found
+    }

@@ -47,13 +47,13 @@ def test_the_owner_is_told_and_finds_it_in_the_record(visitor: Person, person: C
     for words in (agency.name, "岡田 誠", "マイページ", "点検のため"):
         assert words in letter.text
     visitor.open(letter.link("/account/delegations")).sign_in(owner.email)
-    entry = visitor.page.locator(".history li").first
-    for words in (agency.name, "岡田 誠", "理由: 点検のため", "いま利用中", "閲覧のみ"):
-        assert words in entry.inner_text()
+    running = visitor.page.get_by_role("region", name="いま行われている代理ログイン")
+    for words in (agency.name, "岡田 誠", "点検のため", "いま利用中", "閲覧のみ"):
+        assert words in running.inner_text()
     staff.press("代理ログインを終了する")
     visitor.page.reload()
-    assert "に終了" in entry.inner_text()
-    assert "いま利用中" not in entry.inner_text()
+    assert "担当者が終了しました" in visitor.page.locator(".history > li").first.inner_text()
+    assert "いま利用中" not in visitor.main
 
 
 def test_an_owner_who_wants_no_mails_gets_none(visitor: Person, person: Crowd, club: Club) -> None:
@@ -91,7 +91,7 @@ def test_who_may_change_settings_changes_a_service(visitor: Person, person: Crow
     home = person().enter_mypage(owner.email).follow("登録状況を見る")
     assert service(home, "早期注意情報自動制御") == "加入"
     home.open(f"{club.idp}/account/delegations")
-    assert "早期注意情報自動制御 に加入" in home.page.locator(".history li").first.inner_text()
+    assert "早期注意情報自動制御 に加入" in home.main
 
 
 def test_staff_never_reach_what_is_the_owners_alone(visitor: Person, club: Club) -> None:

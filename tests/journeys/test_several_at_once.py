@@ -113,4 +113,4 @@ def test_a_second_proxy_login_in_another_tab_changes_nothing_for_either_owner(
         home = person().enter_mypage(owner.email).open(f"{club.mypage}/products")
         assert service(home, "AI自動制御") == "加入"
     home = person().enter_mypage(first.email).open(f"{club.idp}/account/delegations")
-    assert "に終了" in home.page.locator(".history li").first.inner_text()
+    assert "担当者が終了しました" in home.page.locator(".history > li").first.inner_text()

@@ -183,6 +183,12 @@ def proxy_login(club: Club, crowd: Crowd) -> Iterator[Stop]:
     act_for(staff, owner)
     home = crowd().enter_mypage(owner.email)
     yield Stop("history", home.open(f"{club.idp}/account/delegations"))
+    yield Stop("proxy-login-end", home.follow("今すぐ終了"))
+    address = home.page.url
+    home.press("今すぐ終了する")
+    yield Stop("proxy-login-ended", home)
+    yield Stop("proxy-login-over-already", home.open(address))
+    act_for(staff, owner)
     revoke(home)
     yield Stop("proxy-over", staff.open(f"{club.mypage}/home"))
     initiate = f"{club.mypage}/oidc/initiate?iss={club.idp}&login_hint=oct_unknown"
@@ -295,7 +301,7 @@ CHAPTERS = {
         "4. 代理ログイン",
         proxy_login,
         pages(
-            idp="owner_delegations.history",
+            idp="owner_delegations.history owner_proxy_logins.ask",
             mypage="mypage.home customer.show products.index services.choose services.confirm power.show",
             portal="owner proxy_login_ended",
         ),

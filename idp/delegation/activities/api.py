@@ -8,12 +8,12 @@ from idp import clock
 from idp.delegation.activities import service
 from idp.delegation.activities.rules import (
     MOST_OF_A_LOGIN,
-    ProxyLoginUnknown,
     ReportsRefused,
     ReportsTooLate,
     ReportsTooMany,
     read_reports,
 )
+from idp.delegation.rules import ProxyLoginUnknown
 from idp.unit_of_work import current_session
 from idp.web import problem, require_client_scope
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from idp.errors import NotFound, Refusal
+from idp.errors import Refusal
 
 MOST_IN_A_CALL = 100
 MOST_OF_A_LOGIN = 500
@@ -61,10 +61,6 @@ class ReportsRefused(Refusal):
 
     faults: tuple[Fault, ...]
     status = 400
-
-
-class ProxyLoginUnknown(NotFound):
-    """There is no such proxy login, or it was never at this relying party: the two look the same."""
 
 
 @dataclass(eq=False)

@@ -16,13 +16,16 @@ from idp.delegation.activities.models import Activity
 from idp.delegation.activities.rules import (
     MOST_OF_A_LOGIN,
     REPORTED_UNTIL,
-    ProxyLoginUnknown,
+    Action,
     Report,
     ReportsTooLate,
     ReportsTooMany,
     check_times,
 )
+from idp.delegation.disclosures.rules import Occasion
+from idp.delegation.disclosures.service import record_disclosure
 from idp.delegation.models import ActAsSession
+from idp.delegation.rules import ProxyLoginUnknown, SessionKind
 
 
 def report_activities(
@@ -52,13 +55,14 @@ def report_activities(
     if _count(session, sid) + len(new) > MOST_OF_A_LOGIN:
         raise ReportsTooMany
     # In one order, so that two calls with the same reports do not wait for each other in a circle.
-    stored = [one for _reference, one in sorted(new.items()) if _store(session, act_as, one, now=now)]
+    stored = [one for _id, one in sorted(new.items()) if _store(session, act_as, one, now=now)]
     if stored:
         record_event(
             session, Event.ACTIVITY_REPORTED, owner_id=act_as.grant.owner_id,
             agency_id=act_as.grant.agency_id, grant_id=act_as.grant_id, session_id=sid, client_id=client_id,
             count=len(stored),
         )  # fmt: skip
+        _record_disclosure(session, act_as, stored)
     return known | _known(session, sid, set(new)), len(stored)
 
 
@@ -70,6 +74,13 @@ def activities_of(session: Session, sids: Collection[uuid.UUID]) -> Mapping[uuid
         for activity in session.scalars(query.order_by(Activity.at, Activity.id)):
             found[activity.session_id].append(activity)
     return found
+
+
+def _record_disclosure(session: Session, act_as: ActAsSession, reports: list[Report]) -> None:
+    """Record which kinds of data the agency has seen: the relying party knows more than what was allowed."""
+    occasion = Occasion.SYSTEM if act_as.kind == SessionKind.API else Occasion.PROXY_LOGIN
+    seen = {report.item for report in reports if report.action is not Action.CHANGED}
+    record_disclosure(session, act_as.grant, occasion=occasion, items=sorted(seen))
 
 
 def _known(session: Session, sid: uuid.UUID, references: Collection[str]) -> dict[str, datetime]:
