@@ -17,6 +17,7 @@ from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.disclosures.service import erase_old
 from idp.delegation.passing_time import let_time_pass
+from idp.delegation.reminders import send_reminders
 from idp.delegation.search_index import keep_up
 from idp.demo_cli import demo
 from idp.demo_postgres import PostgresCannotStart
@@ -130,6 +131,7 @@ def worker() -> None:
     erase = partial(erase_old, years=settings.disclosure_record_years)
     jobs = [
         Job("let time pass", timedelta(seconds=30), _let_time_pass),
+        Job("send reminders", timedelta(minutes=5), partial(_send_reminders, settings)),
         Job("keep lists", timedelta(seconds=2), lambda _session: keep_up(database)),
         Job("sweep", timedelta(minutes=10), lambda _session: sweep(database)),
         Job("erase disclosures", timedelta(minutes=10), erase),
@@ -139,6 +141,13 @@ def worker() -> None:
 
 def _let_time_pass(session: Session) -> None:
     let_time_pass(session)
+
+
+def _send_reminders(settings: Settings, session: Session) -> None:
+    send_reminders(
+        session, request_notice=timedelta(days=settings.request_reminder_days),
+        term_notice=timedelta(days=settings.term_reminder_days),
+    )  # fmt: skip
 
 
 @cli.command()

@@ -17,7 +17,7 @@ from idp.delegation.rules import GrantState, Party, Transition, TransitionRefuse
 from idp.delegation.transitions import move
 
 log = logging.getLogger(__name__)
-_FREE: Any = {"of": Grant, "key_share": True, "skip_locked": True}
+FREE: Any = {"of": Grant, "key_share": True, "skip_locked": True}
 """Never wait for a grant: this locks many, one after the other, and two that wait could wait in a circle."""
 Due = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 
@@ -45,16 +45,14 @@ def _move_due(
     session: Session, condition: ColumnElement[bool], due: Due, *, transition: Transition, limit: int
 ) -> int:
     moved = 0
-    for grant_id in _overdue(session, condition, due, batch=limit):
+    for grant_id in overdue(session, condition, due, batch=limit):
         moved += _move_one(session, grant_id, transition)
         if moved == limit:
             break
     return moved
 
 
-def _overdue(
-    session: Session, condition: ColumnElement[bool], due: Due, *, batch: int
-) -> Iterator[uuid.UUID]:
+def overdue(session: Session, condition: ColumnElement[bool], due: Due, *, batch: int) -> Iterator[uuid.UUID]:
     """Yield ids of what is due, also beyond a whole batch that could not be moved."""
     beyond: ColumnElement[bool] | None = None
     while rows := session.execute(
@@ -73,7 +71,7 @@ def _move_one(session: Session, grant_id: uuid.UUID, transition: Transition) -> 
     """Move one grant and return 1, or 0 if it stays as it is."""
     try:
         with session.begin_nested():
-            grant = session.get(Grant, grant_id, populate_existing=True, with_for_update=_FREE)
+            grant = session.get(Grant, grant_id, populate_existing=True, with_for_update=FREE)
             if grant is None:
                 return (
                     0  # somebody is changing it, perhaps another worker: the next run sees what became of it

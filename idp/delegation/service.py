@@ -153,7 +153,7 @@ def answer(session: Session, member: Member, grant_id: uuid.UUID, *, approve: bo
         raise TransitionRefused(GrantState.LAPSED, transition)
     changes: dict[str, object] = {"decided_at": now, "decided_by": member.account_id}
     if approve:
-        changes["expires_at"] = end_of_term(now, grant.term_months)
+        changes |= {"expires_at": end_of_term(now, grant.term_months), "reminded_at": None}
     move(session, grant, transition, party=Party.AGENCY, actor_id=member.account_id, **changes)
     if approve:
         record_disclosure(session, grant, occasion=Occasion.APPROVAL, items=PAGE_ITEMS)
