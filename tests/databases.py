@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from idp.db import database_url, make_engine
@@ -25,6 +25,20 @@ USES_BEFORE_VACUUM = 25
 
 on_postgres = pytest.mark.parametrize("database_kind", [POSTGRES], scope="session")
 """Marks a test of what only PostgreSQL does."""
+
+
+_FIRST: dict[str, Engine] = {}
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine that uses what those before it have compiled: that is half the time of a run."""
+    engine = make_engine(url)
+    if engine.dialect.name not in _FIRST:
+        engine.connect().close()  # its dialect gets to know the server
+        _FIRST[engine.dialect.name] = engine
+    first = _FIRST[engine.dialect.name]
+    engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+    return engine
 
 
 class Databases:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flask import Flask
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -48,7 +48,7 @@ from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 from tests.accounts.visitor import Served, Visitor
 from tests.clients_of_the_world import register_more_clients
-from tests.databases import Databases
+from tests.databases import Databases, open_engine
 from tests.error_words import watch_error_words
 
 MANAGER, APPROVER = MIRAI.members
@@ -83,12 +83,6 @@ class Template:
     mypage_secret: str
     rival_key: dict[str, Any]
     app: Flask
-    engine: Engine
-
-    def with_known_statements(self, engine: Engine) -> Engine:
-        """Let an engine use what the tests before have compiled: that is a third of the time of a run."""
-        engine.dialect, engine._compiled_cache = self.engine.dialect, self.engine._compiled_cache
-        return engine
 
 
 def make_template(databases: Databases, kind: str, folder: Path) -> Template:
@@ -97,7 +91,7 @@ def make_template(databases: Databases, kind: str, folder: Path) -> Template:
     database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
     template = Template(
         databases, settings.database_url, new_client_key(), "ock_secret-of-mypage", new_client_key(),
-        watch_error_words(create_app(settings, database)), database.engine,
+        watch_error_words(create_app(settings, database)),
     )  # fmt: skip
     runner.upgrade(database.engine)
     with unit_of_work(database) as session:
@@ -188,8 +182,8 @@ class World:
         settings = Settings(
             database_url=template.databases.copy(template.database_url, folder), INSECURE_internal_calls=True
         )
-        engine = template.with_known_statements(make_engine(settings.database_url))
-        return cls(Database(engine, Sealer(settings.encryption_key)), settings, template=template)
+        database = Database(open_engine(settings.database_url), Sealer(settings.encryption_key))
+        return cls(database, settings, template=template)
 
     def browser(self, person: OwnerPart | MemberPart | None = None) -> Visitor:
         """Return a new browser, with this person signed in by the form that is theirs."""

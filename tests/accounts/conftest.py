@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from idp import clock, credentials, db
+from idp import clock, credentials
 from idp.accounts.models import Account, Agency, Member, OwnerProfile, Product
 from idp.accounts.rules import MemberRole
 from idp.app import create_app
@@ -22,6 +22,7 @@ from idp.mail.models import OutboxItem, Topic
 from idp.settings import DEVELOPMENT_SECRET, Settings
 from idp.unit_of_work import unit_of_work
 from tests.accounts.visitor import Visitor
+from tests.databases import open_engine
 
 PASSWORD = "hidamari-denchi-2026"
 PASSWORD_HASH = credentials.hash_password(PASSWORD, Sealer(DEVELOPMENT_SECRET))
@@ -162,7 +163,7 @@ def settings(database_url: str) -> Settings:
 
 @pytest.fixture
 def club(settings: Settings) -> Iterator[Club]:
-    engine = db.make_engine(settings.database_url)
+    engine = open_engine(settings.database_url)
     database = Database(engine, Sealer(settings.encryption_key))
     app = create_app(settings, database)
     yield Club(app, database, settings)

@@ -10,6 +10,7 @@ from idp import db
 from idp.credentials import Sealer
 from idp.mail.rendering import Renderer
 from idp.settings import Settings
+from tests.databases import open_engine
 from tests.mail.authority import Authority, make_authority
 from tests.mail.post_office import PostOffice
 
@@ -19,7 +20,7 @@ PASSWORD = "the post office's own password"
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[db.Database]:
-    engine = db.make_engine(database_url)
+    engine = open_engine(database_url)
     yield db.Database(engine, Sealer(SEALING_KEY))
     engine.dispose()
 
