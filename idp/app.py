@@ -31,6 +31,7 @@ from idp.oauth.consent import views as consent_views
 from idp.oauth.device import views as device_views
 from idp.oauth.registration.views import REGISTRATION
 from idp.oauth.remote_keys import KeysNotFetched, keys_fetched
+from idp.oauth.systems.views import SYSTEMS
 from idp.settings import Settings
 from idp.web import (
     brand_of,
@@ -157,6 +158,7 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
         device_views.PAGES,
         consent_views.CONSENT,
         consent_views.APPS,
+        SYSTEMS,
         health.blueprint,
     ):
         app.register_blueprint(blueprint)

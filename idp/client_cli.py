@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from idp import clock
+from idp.accounts.models import Agency
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.permissions.service import PermissionWords
@@ -41,11 +42,15 @@ def client() -> None:
 
 @client.command("list")
 def client_list() -> None:
-    """List clients."""
+    """List clients; of an agency's own system the agency too."""
     with unit_of_work(_database(), writes=False) as session:
-        for row in session.scalars(select(Client).order_by(Client.client_id)):
-            status = "deleted" if is_deleted(row) else row.status
-            click.echo(f"{row.client_id:36} {status:8} {row.token_endpoint_auth_method:20} {row.client_name}")
+        listed = select(Client, Agency.name).outerjoin(Agency, Agency.id == Client.agency_id)
+        for row, agency in session.execute(listed.order_by(Client.client_id)):
+            status = "deleted" if is_deleted(row) else "stopped" if row.paused_at else row.status
+            whose = f" ({agency})" if agency else ""
+            click.echo(
+                f"{row.client_id:44} {status:8} {row.token_endpoint_auth_method:20} {row.client_name}{whose}"
+            )
 
 
 @client.command("register")

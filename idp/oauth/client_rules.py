@@ -58,7 +58,7 @@ def check_metadata(metadata: ClientMetadata, *, dynamic: bool = False) -> None:
         _check_redirect("post_logout_redirect_uris", uri, metadata, dynamic=dynamic)
     for name in _CALLED:
         if uri := getattr(metadata, name):
-            _check_https(name, uri, loopback=not dynamic)
+            check_called(name, uri, loopback=not dynamic)
     _check_shown(metadata)
     _check_algorithms(metadata)
     sector_of(metadata)
@@ -172,11 +172,14 @@ def _check_redirect(name: str, uri: str, metadata: ClientMetadata, *, dynamic: b
         raise ClientMetadataRefused(
             name, "must be https, or for application_type native a scheme like com.example.app"
         )
-    _check_https(name, uri, loopback=is_native or not dynamic)
+    check_called(name, uri, loopback=is_native or not dynamic)
 
 
-def _check_https(name: str, uri: str, *, loopback: bool) -> None:
-    """Accept https everywhere, and http on the loopback host where that may be (RFC 9700 §2.1)."""
+def check_called(name: str, uri: str, *, loopback: bool) -> None:
+    """Accept https everywhere, and http on the loopback host where that may be (RFC 9700 §2.1).
+
+    :raises ClientMetadataRefused: it is neither, or no plain absolute URI.
+    """
     parts = _split(name, uri)
     _check_host(name, parts)
     if parts.scheme == "https" or (parts.scheme == "http" and loopback and parts.hostname in LOOPBACK):

@@ -1,26 +1,34 @@
 """Agencies' own systems, as relying parties of the tests."""
 
+from typing import Any
+
 from idp.demo import MIRAI, AgencyPart
-from idp.oauth.client_metadata import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, ClientMetadata
-from idp.oauth.clients import register_client
+from idp.oauth.client_metadata import CLIENT_CREDENTIALS
 from idp.oauth.keys import new_client_key
-from idp.oauth.models import Client
+from idp.oauth.systems.service import SystemDetails, register_system
 from tests.oauth.relying_party import RelyingParty
 from tests.world import World
 
 SCOPE = "act_as delegations.read"
+RECEIVER = "http://localhost:9999/events"
 
 
-def system_of(world: World, agency: AgencyPart = MIRAI, *, client_id: str = "mirai-system") -> RelyingParty:
-    """Register a system of an agency and return it."""
-    key, agency_id = new_client_key(), world.agency(agency).id
-    metadata = ClientMetadata(
-        client_id=client_id, client_name="みらい基幹システム", token_endpoint_auth_method="private_key_jwt",
-        jwks={"keys": [{name: value for name, value in key.items() if name != "d"}]},
-        grant_types=(CLIENT_CREDENTIALS, TOKEN_EXCHANGE), scope=SCOPE, act_as_audiences=("mypage",),
-    )  # fmt: skip
-    world.write(lambda session: register_client(session, metadata))
-    world.write(lambda session: setattr(session.get_one(Client, client_id), "agency_id", agency_id))
+def public(key: dict[str, Any]) -> dict[str, Any]:
+    """Return the public half of a key."""
+    return {name: value for name, value in key.items() if name != "d"}
+
+
+def system_of(
+    world: World, agency: AgencyPart = MIRAI, *, name: str = "発電量レポート", receiver: str | None = RECEIVER
+) -> RelyingParty:
+    """Register a system as the agency's manager does, and return it."""
+    key, manager = new_client_key(), world.member(agency.members[0])
+    details = SystemDetails(
+        name, audiences=("mypage",), jwks={"keys": [public(key)]}, event_receiver_uri=receiver
+    )
+    client_id = world.write(
+        lambda session: register_system(session, manager, details, internal_calls=True).client_id
+    )
     return RelyingParty(world, client_id, "", SCOPE, method="private_key_jwt", key=key)
 
 

@@ -8,11 +8,14 @@ from click.testing import CliRunner, Result
 
 from idp.audit.events import Event
 from idp.cli import cli
+from idp.demo import MIRAI
+from idp.oauth.client_metadata import CLIENT_CREDENTIALS
 from idp.oauth.clients import find_client
 from idp.oauth.models import Client
 from tests.clients_of_the_world import SHOP_SECRET
 from tests.oauth.registrar import CALLBACK, Registrar
 from tests.oauth.relying_party import RelyingParty
+from tests.oauth.systems import system_of
 from tests.world import World
 
 Run = Callable[..., Result]
@@ -74,3 +77,11 @@ def test_an_initial_token_is_made_listed_and_revoked(idp: Run, world: World) -> 
     assert idp("registration-token", "revoke", token_id).exit_code == 1
     assert registrar.send({"redirect_uris": [CALLBACK]}, token=token).status_code == 401
     assert Event.REGISTRATION_TOKEN_REVOKED in {one.event for one in world.events()}
+
+
+def test_an_agencys_own_system_is_listed_with_its_agency(idp: Run, world: World) -> None:
+    system = system_of(world)
+    line = next(one for one in idp("client", "list").output.splitlines() if one.startswith(system.client_id))
+    assert MIRAI.name in line
+    idp("client", "disable", system.client_id)
+    system.token({"grant_type": CLIENT_CREDENTIALS}).expect_error("invalid_client")
