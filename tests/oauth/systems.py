@@ -3,13 +3,15 @@
 from typing import Any
 
 from idp.demo import MIRAI, AgencyPart
-from idp.oauth.client_metadata import CLIENT_CREDENTIALS
+from idp.oauth.client_metadata import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, ClientMetadata
+from idp.oauth.clients import register_client
 from idp.oauth.keys import new_client_key
-from idp.oauth.systems.service import SystemDetails, register_system
+from idp.oauth.models import Client
 from tests.oauth.relying_party import RelyingParty
 from tests.world import World
 
 SCOPE = "act_as delegations.read"
+NAME = "みらい基幹システム"
 RECEIVER = "http://localhost:9999/events"
 
 
@@ -19,16 +21,21 @@ def public(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def system_of(
-    world: World, agency: AgencyPart = MIRAI, *, name: str = "発電量レポート", receiver: str | None = RECEIVER
+    world: World, agency: AgencyPart = MIRAI, *, client_id: str = "mirai-system", receiver: str = RECEIVER
 ) -> RelyingParty:
-    """Register a system as the agency's manager does, and return it."""
-    key, manager = new_client_key(), world.member(agency.members[0])
-    details = SystemDetails(
-        name, audiences=("mypage",), jwks={"keys": [public(key)]}, event_receiver_uri=receiver
-    )
-    client_id = world.write(
-        lambda session: register_system(session, manager, details, internal_calls=True).client_id
-    )
+    """Register a system of an agency and return it."""
+    key, agency_id = new_client_key(), world.agency(agency).id
+    metadata = ClientMetadata(
+        client_id=client_id, client_name=NAME, token_endpoint_auth_method="private_key_jwt",
+        jwks={"keys": [public(key)]}, grant_types=(CLIENT_CREDENTIALS, TOKEN_EXCHANGE), scope=SCOPE,
+        act_as_audiences=("mypage",),
+    )  # fmt: skip
+    world.write(lambda session: register_client(session, metadata))
+
+    def belong(client: Client) -> None:
+        client.agency_id, client.event_receiver_uri = agency_id, receiver
+
+    world.write(lambda session: belong(session.get_one(Client, client_id)))
     return RelyingParty(world, client_id, "", SCOPE, method="private_key_jwt", key=key)
 
 

@@ -27,7 +27,7 @@ from idp.oauth.systems.rules import MOST_SYSTEMS, KeysRefused, KeyTrouble, TooMa
 from idp.oauth.systems.service import SystemDetails
 from tests.accounts.visitor import Visitor, forms_of
 from tests.oauth.relying_party import RelyingParty
-from tests.oauth.systems import own_token, public, system_of
+from tests.oauth.systems import NAME, own_token, public, system_of
 from tests.world import APPROVER, LOGIN_ONLY, MANAGER, RIVAL, VIEWER, World
 
 HERE = "/agency/systems"
@@ -159,7 +159,7 @@ def test_only_managers_of_the_agency_see_or_change_its_systems(world: World) -> 
         assert {browser.get(page).status_code for page in pages} == {403}
     rival = world.browser(RIVAL)
     assert [rival.get(page).status_code for page in pages] == [200, 200, 404, 404, 404, 404]
-    assert "発電量レポート" not in rival.get(HERE).text
+    assert NAME not in rival.get(HERE).text
     manager = world.browser(MANAGER)
     assert {manager.get(page).status_code for page in pages} == {200}
     for action in ("stop", "resume", "remove", "test", "edit"):
@@ -225,7 +225,9 @@ def test_a_manager_does_not_undo_what_the_operator_stopped(world: World) -> None
 
 def test_an_agency_has_no_more_systems_than_its_share(world: World) -> None:
     for number in range(MOST_SYSTEMS):
-        system_of(world, name=f"システム{number}")
+        system_of(world, client_id=f"system-{number}")
+    details = SystemDetails(NAME, audiences=("mypage",), jwks={"keys": [public(new_client_key())]})
+    manager = world.member(MANAGER)
     with pytest.raises(TooManySystems):
-        system_of(world)
+        world.write(lambda session: service.register_system(session, manager, details, internal_calls=True))
     assert "件までです" in world.browser(MANAGER).get(HERE).text

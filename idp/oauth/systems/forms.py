@@ -11,6 +11,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from idp.accounts.folding import fold_name
 from idp.accounts.forms import LONGEST_NAME, ClubForm, LineField, Needed, choice, no_longer_than
 from idp.oauth.client_metadata import ClientMetadataRefused
+from idp.oauth.consent.words import localized
 from idp.oauth.models import Client
 from idp.oauth.systems.keys import read_keys
 from idp.oauth.systems.rules import KeysRefused, KeyTrouble
@@ -54,7 +55,7 @@ class SystemForm(ClubForm):
 
     def offer(self, apps: Sequence[Client]) -> None:
         """Name the apps that can be chosen."""
-        self.audiences.choices = [choice(app.client_id, app.client_name) for app in apps]
+        self.audiences.choices = [choice(app.client_id, localized(app, "client_name")) for app in apps]
 
     def fill_in(self, system: Client) -> None:
         """Fill the form in with what is registered."""

@@ -10,6 +10,7 @@ from idp import clock
 from idp.accounts.agency_menu import current_manager
 from idp.accounts.sessions.access import member_only
 from idp.oauth.client_metadata import ClientMetadataRefused
+from idp.oauth.consent.words import localized
 from idp.oauth.models import Client
 from idp.oauth.systems import service
 from idp.oauth.systems.forms import SystemForm
@@ -176,7 +177,7 @@ def _form(*, posted: bool = False) -> SystemForm:
 
 
 def _apps_of(system: Client) -> list[str]:
-    names = {app.client_id: app.client_name for app in service.list_apps(current_session())}
+    names = {app.client_id: localized(app, "client_name") for app in service.list_apps(current_session())}
     return [names[client_id] for client_id in system.act_as_audiences if client_id in names]
 
 
