@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
@@ -87,11 +88,25 @@ class Product:
 class Permission:
     """A grant that lets an agency sign in, or asks to."""
 
+    id: str
     agency_name: str
     agency_email: str
     state: str
     last_day: date | None
     """The last day, in Japan, on which it is good; None while nobody has approved it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyLogin:
+    """Somebody who is signed in for the owner at this moment."""
+
+    sid: str
+    agency: str
+    who: str
+    """The member of staff, or the agency's system."""
+    is_person: bool
+    app: str
+    started_at: datetime
 
 
 def read_profile(data: Mapping[str, Any]) -> Profile:
@@ -147,6 +162,7 @@ def read_permissions(data: Mapping[str, Any]) -> tuple[Permission, ...]:
     try:
         return tuple(
             Permission(
+                id=str(UUID(item["id"])),
                 agency_name=str(item["agency"]["name"]),
                 agency_email=str(item["agency"]["email"]),
                 state=str(item["state"]),
@@ -155,8 +171,29 @@ def read_permissions(data: Mapping[str, Any]) -> tuple[Permission, ...]:
             for item in data["items"]
             if item["state"] in {"requested", "active", "suspended"}
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ProviderUnavailable("delegations have another form") from error
+
+
+def read_running(data: Mapping[str, Any]) -> tuple[ProxyLogin, ...]:
+    """Read ``GET /api/me/proxy-logins?running=true``.
+
+    :raises ProviderUnavailable: it has another form.
+    """
+    try:
+        return tuple(
+            ProxyLogin(
+                sid=str(UUID(item["sid"])),
+                agency=str(item["agency"]),
+                who=str(item["member"] or item["system"] or ""),
+                is_person=bool(item["member"]),
+                app=str(item["app"]),
+                started_at=from_iso(item["started_at"]).astimezone(JST),
+            )
+            for item in data["items"]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProviderUnavailable("proxy logins have another form") from error
 
 
 def _last_day(expires_at: str | None) -> date | None:

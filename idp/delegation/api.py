@@ -22,7 +22,12 @@ from idp.delegation.activities.models import Activity
 from idp.delegation.api_callers import PeopleDecide, calling_agency, calling_member
 from idp.delegation.apps import registered_apps
 from idp.delegation.cursors import CursorUnreadable
-from idp.delegation.history import Change, ProxyLogin, page_of_proxy_logins
+from idp.delegation.history import (
+    Change,
+    ProxyLogin,
+    page_of_proxy_logins,
+    running_proxy_logins,
+)
 from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, page_of_grants
 from idp.delegation.models import Grant
 from idp.delegation.rules import GrantState, GrantUnknown, OwnerNotActive, OwnRequest, TransitionRefused
@@ -91,6 +96,11 @@ def my_delegations() -> Response:
 def my_proxy_logins() -> Response:
     """List who signed in for the owner, when, where, why, and what they changed."""
     identity = require_scope(own="delegations.read")
+    if request.args.get("running", "") == "true":
+        running = running_proxy_logins(
+            current_session(), identity.subject, find_apps=registered_apps(), now=clock.now()
+        )
+        return jsonify(items=[_proxy_login(login) for login in running], next_cursor=None)
     try:
         page = page_of_proxy_logins(
             current_session(),

@@ -136,8 +136,10 @@ def all_proxy_logins(
 def running_proxy_logins(
     session: Session, owner_id: uuid.UUID, *, find_apps: FindApps, now: datetime
 ) -> list[ProxyLogin]:
-    """Return what runs for the owner at this moment, the newest first."""
-    rows = session.scalars(_of_owner(owner_id).where(_runs(now)).limit(MOST_RUNNING)).all()
+    """Return what runs for the owner at this moment: people before systems, which may come in any number."""
+    query = _of_owner(owner_id).order_by(None).where(_runs(now))
+    people_first = query.order_by(ActAsSession.kind.desc(), ActAsSession.started_at.desc(), ActAsSession.id)
+    rows = session.scalars(people_first.limit(MOST_RUNNING)).all()
     return _in_full(session, owner_id, rows, find_apps=find_apps)
 
 

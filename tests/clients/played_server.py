@@ -82,6 +82,7 @@ class PlayedServer:
     def __init__(self) -> None:
         self.products = [product()]
         self.permissions: list[dict[str, Any]] = []
+        self.running: list[dict[str, Any]] = []
         self.keys = [KEY]
         self.jwks_fetched = 0
         self.token_requests: list[dict[str, str]] = []
@@ -201,6 +202,8 @@ class PlayedServer:
             return _json(200, {"items": self.products})
         if path == "/api/me/delegations":
             return _json(200, {"items": self.permissions})
+        if path == "/api/me/proxy-logins":
+            return _json(200, {"items": self.running})
         for item in self.products:
             if path == f"/api/me/products/{item['id']}" and request.method == "PATCH":
                 for name, joined in body["services"].items():

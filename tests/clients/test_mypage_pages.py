@@ -10,6 +10,7 @@ from tests.clients.played_server import ISSUER, PRODUCT_ID, PlayedServer, produc
 
 POWER = f"/products/{PRODUCT_ID}/power"
 SERVICES = f"/products/{PRODUCT_ID}/services"
+GRANT, SID = "0d9f3c1a-0000-4000-8000-000000000001", "0d9f3c1a-0000-4000-8000-000000000002"
 OTHER_PRODUCT = "0d9f3c1a-0000-4000-8000-000000000999"
 
 
@@ -69,14 +70,49 @@ def test_the_customer_page_has_every_field(browser: Browser) -> None:
 def test_the_owner_sees_who_may_sign_in(browser: Browser, server: PlayedServer) -> None:
     agency = {"name": "株式会社みらい電工", "email": "mirai@agency.example"}
     server.permissions = [
-        {"agency": agency, "state": "active", "expires_at": "2027-11-20T15:00:00Z"},
-        {"agency": {**agency, "email": "old@agency.example"}, "state": "revoked", "expires_at": None},
-    ]
+        {"id": GRANT, "agency": agency, "state": "active", "expires_at": "2027-11-20T15:00:00Z"},
+        {"id": GRANT, "agency": {**agency, "email": "old@agency.example"}, "state": "revoked",
+         "expires_at": None},
+    ]  # fmt: skip
     browser.sign_in()
     page = browser.open("/customer").text
     assert "mirai@agency.example" in page
     assert "2027年11月20日 まで" in page
     assert "old@agency.example" not in page
+
+
+def test_the_first_page_leads_in_one_tap_to_where_a_permission_or_a_proxy_login_is_ended(
+    browser: Browser, server: PlayedServer
+) -> None:
+    agency = {"name": "株式会社みらい電工", "email": "mirai@agency.example"}
+    server.permissions = [{"id": GRANT, "agency": agency, "state": "active", "expires_at": None}]
+    browser.sign_in()
+    page = browser.open("/home")
+    assert f"{ISSUER}/account/delegations/{GRANT}/end" in links_of(page)
+    assert "今すぐ終了" not in page.text
+    server.running = [
+        {"sid": SID, "agency": agency["name"], "member": "佐藤 一郎", "system": None, "app": "マイページ",
+         "started_at": "2026-11-24T06:04:00Z"}
+    ]  # fmt: skip
+    page = browser.open("/home")
+    assert f"{ISSUER}/account/proxy-logins/{SID}/end" in links_of(page)
+    assert "佐藤 一郎 さん が、15:04 から マイページ" in page.text
+
+
+def test_whoever_acts_for_an_owner_learns_nothing_of_permissions(
+    browser: Browser, server: PlayedServer
+) -> None:
+    browser.start_proxy_login()
+    page = browser.open("/home")
+    assert "代理ログインの許可" not in page.text
+    assert not [path for _, path, _ in server.api_calls if "delegations" in path or "proxy-logins" in path]
+
+
+@pytest.mark.parametrize("sid", [None, 7, "javascript:alert(1)"])
+def test_what_is_no_proxy_login_is_no_link(browser: Browser, server: PlayedServer, sid: object) -> None:
+    server.running = [{"sid": sid, "agency": "", "member": "", "system": "", "app": "", "started_at": ""}]
+    browser.sign_in()
+    assert browser.open("/home").status_code == 503
 
 
 def test_the_products_page_has_every_field(browser: Browser) -> None:

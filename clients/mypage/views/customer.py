@@ -3,8 +3,8 @@
 from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from clients.mypage.records import Permission, read_permissions, read_profile
-from clients.mypage.views.reading import READ
+from clients.mypage.records import read_profile
+from clients.mypage.views.reading import READ, find_permissions
 from clients.relying_party import RelyingParty
 
 
@@ -16,7 +16,7 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     @rp.requires_permission(READ)
     def show() -> ResponseReturnValue:
         profile = read_profile(rp.api("GET", "/api/me/profile").object)
-        return render_template("mypage/customer.html", profile=profile, permissions=_find_permissions(rp))
+        return render_template("mypage/customer.html", profile=profile, permissions=find_permissions(rp))
 
     @blueprint.get("/customer/edit")
     @rp.forbidden_under_act
@@ -24,11 +24,3 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
         return redirect(f"{rp.settings.issuer}/account/edit", code=303)
 
     return blueprint
-
-
-def _find_permissions(rp: RelyingParty) -> tuple[Permission, ...] | None:
-    """Return the owner's grants; None for an agency, which learns nothing of the others."""
-    session = rp.get_session()
-    if session.act is not None or "delegations.read" not in session.scope:
-        return None
-    return read_permissions(rp.api("GET", "/api/me/delegations").object)

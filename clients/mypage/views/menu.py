@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from clients.mypage.views.reading import READ, load_products
+from clients.mypage.views.reading import READ, find_permissions, find_running, load_products
 from clients.relying_party import RelyingParty
 
 
@@ -20,7 +20,13 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     def home() -> ResponseReturnValue:
         may_read = rp.get_session().may(READ)
         products = load_products(rp) if may_read else ()
-        return render_template("mypage/home.html", products=products, may_read=may_read)
+        return render_template(
+            "mypage/home.html",
+            products=products,
+            may_read=may_read,
+            permissions=find_permissions(rp),
+            running=find_running(rp),
+        )
 
     # Under act these are not offered, and refused if asked for: consents and credentials are the owner's
     # alone.

@@ -2,7 +2,14 @@
 
 from werkzeug.exceptions import NotFound
 
-from clients.mypage.records import Product, read_products
+from clients.mypage.records import (
+    Permission,
+    Product,
+    ProxyLogin,
+    read_permissions,
+    read_products,
+    read_running,
+)
 from clients.relying_party import RelyingParty
 
 READ = "mypage.read"
@@ -25,3 +32,22 @@ def get_product(rp: RelyingParty, product_id: object) -> Product:
         if product.id == str(product_id):
             return product
     raise NotFound
+
+
+def find_permissions(rp: RelyingParty) -> tuple[Permission, ...] | None:
+    """Return the owner's grants; None for an agency, which learns nothing of the others."""
+    if not _is_the_owners(rp):
+        return None
+    return read_permissions(rp.api("GET", "/api/me/delegations").object)
+
+
+def find_running(rp: RelyingParty) -> tuple[ProxyLogin, ...]:
+    """Return who is signed in for the owner now; nothing for an agency."""
+    if not _is_the_owners(rp):
+        return ()
+    return read_running(rp.api("GET", "/api/me/proxy-logins", params={"running": "true"}).object)
+
+
+def _is_the_owners(rp: RelyingParty) -> bool:
+    session = rp.get_session()
+    return session.act is None and "delegations.read" in session.scope
