@@ -47,15 +47,15 @@ class ParameterRefused(ValueError):
 @DELEGATION_API.get("/delegations")
 def list_delegations() -> Response:
     """List grants to the caller's agency."""
-    agency_id, _member = calling_agency("delegations.read")
+    agency_id, member = calling_agency("delegations.read")
     session = current_session()
     try:
-        page = page_of_grants(session, agency_id, _query())
+        page = page_of_grants(session, agency_id, _query(), member=member)
     except (ParameterRefused, CursorUnreadable) as error:
         return problem(400, "invalid_parameter", detail=str(error) or "cursor")
     return jsonify(
         items=[_grant(grant) for grant in page.grants], next_cursor=page.next_cursor,
-        counts=counts_by_state(session, agency_id),
+        counts=counts_by_state(session, agency_id, member=member),
     )  # fmt: skip
 
 

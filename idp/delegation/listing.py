@@ -1,24 +1,42 @@
 """登録ユーザー一覧: an agency's grants, page by page, quick with 50,000 owners.
 
 Pages are found by the last row of the page before (a cursor), not by counting rows, so the last page
-costs what the first does and nothing is shown twice while new requests come in.
+costs what the first does and nothing is shown twice while new requests come in. A page is found first, as
+ids in their order, from indexes alone where nothing is searched; then its rows are read.
 """
 
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    TextClause,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.orm import Session, joinedload
 
-from idp.accounts.models import Account, OwnerProfile
+from idp.accounts.folding import search_words
+from idp.accounts.models import Account, Member, OwnerProfile
 from idp.delegation import models
+from idp.delegation.assignments.service import is_limited, visible_to
 from idp.delegation.cursors import read_cursor, read_moment, write_cursor
 from idp.delegation.models import Grant
 from idp.delegation.rules import GrantState
 
 LARGEST_PAGE = 200
+_MOST_WORDS = 8
+_LARGEST_USER_ID = 2**31 - 1
 
 
 class Sort(StrEnum):
@@ -27,6 +45,28 @@ class Sort(StrEnum):
     NEWEST = "-requested_at"
     OLDEST = "requested_at"
     EMAIL = "email"
+    FURIGANA = "furigana"
+    LAST_USED = "-last_used_at"
+    """The last proxy login first, then those for whom there was none."""
+
+    @property
+    def is_of_requests(self) -> bool:
+        """Whether it is the order in which the rows were stored, more or less."""
+        return self in {Sort.NEWEST, Sort.OLDEST}
+
+    @property
+    def descends(self) -> bool:
+        """Whether the largest comes first."""
+        return self in {Sort.NEWEST, Sort.LAST_USED}
+
+    @property
+    def key(self) -> ColumnElement[Any]:
+        """What is ordered by; the id decides between equals."""
+        columns: dict[Sort, ColumnElement[Any]] = {
+            Sort.EMAIL: Grant.owner_email.expression, Sort.FURIGANA: Grant.owner_furigana.expression,
+            Sort.LAST_USED: Grant.last_used_at.expression,
+        }  # fmt: skip
+        return columns.get(self, Grant.requested_at.expression)
 
 
 class StateFilter(StrEnum):
@@ -47,10 +87,20 @@ class StateFilter(StrEnum):
             return models.ENDED
         return Grant.state == GrantState(self.value)
 
+    @property
+    def states(self) -> list[GrantState]:
+        """The states that the tab shows, of those that stand."""
+        standing = [state for state in GrantState if state.is_open]
+        return standing if self is StateFilter.OPEN else [state for state in standing if state == self.value]
+
 
 @dataclass(frozen=True)
 class Query:
-    """What the list shows."""
+    """What the list shows.
+
+    :ivar text: words, each of which must be found.
+    :ivar user_id: one owner's member number.
+    """
 
     state: StateFilter = StateFilter.OPEN
     text: str = ""
@@ -68,72 +118,190 @@ class Page:
     next_cursor: str | None
 
 
-def page_of_grants(session: Session, agency_id: uuid.UUID, query: Query) -> Page:
-    """Return one page of the agency's grants.
+@dataclass(frozen=True)
+class _Place:
+    """Where a row stands in its order."""
+
+    key: Any
+    id: uuid.UUID
+
+
+def page_of_grants(
+    session: Session, agency_id: uuid.UUID, query: Query, *, member: Member | None = None
+) -> Page:
+    """Return one page of the agency's grants, as far as this member of it may see them.
 
     :raises CursorUnreadable: the cursor cannot be continued from.
     """
-    if query.state is StateFilter.ENDED and query.sort is Sort.EMAIL:
-        # The agency no longer sees these owners' addresses: neither order nor cursor may tell them.
+    if query.state is StateFilter.ENDED and not query.sort.is_of_requests:
+        # The agency no longer sees these owners' data: neither order nor cursor may tell them.
         query = replace(query, sort=Sort.NEWEST)
-    key, descending = _sort_key(query.sort)
-    statement = (
-        select(Grant)
-        .join(Account, Account.id == Grant.owner_id)
-        .join(OwnerProfile, OwnerProfile.account_id == Account.id)
-        .options(contains_eager(Grant.owner).contains_eager(Account.owner))
-        .where(Grant.agency_id == agency_id, query.state.condition)
-    )
-    statement = _narrow(statement, query)
-    if query.cursor:
-        statement = statement.where(_after(query, key, descending=descending))
-    order = (key.desc(), Grant.id.desc()) if descending else (key.asc(), Grant.id.asc())
+    after = _read_place(query) if query.cursor else None
     limit = max(1, min(query.limit, LARGEST_PAGE))
-    rows = list(session.scalars(statement.order_by(*order).limit(limit + 1)).unique())
-    more = len(rows) > limit
-    return Page(rows[:limit], _cursor(query.sort, rows[limit - 1]) if more else None)
+    narrowed = _narrowed(session, query)
+    if narrowed is None:
+        return Page([], None)
+    found = [Grant.agency_id == agency_id, *narrowed]
+    if member is not None and is_limited(member):
+        found.append(visible_to(member))
+    is_narrow = len(found) > 1
+    if query.sort.is_of_requests:
+        places = _in_order_of_requests(session, found, query, after=after, limit=limit + 1)
+    elif is_narrow:
+        places = _sorted_finds(session, found, query, after=after, limit=limit + 1)
+    else:
+        places = _merged_states(session, found, query, after=after, limit=limit + 1)
+    more = len(places) > limit
+    grants = _read(session, [place.id for place in places[:limit]])
+    return Page(grants, _write_place(query.sort, places[limit - 1]) if more else None)
 
 
-def counts_by_state(session: Session, agency_id: uuid.UUID) -> dict[str, int]:
+def counts_by_state(
+    session: Session, agency_id: uuid.UUID, *, member: Member | None = None
+) -> dict[str, int]:
     """Return how many grants of the agency are requested, active, suspended and ended."""
-    rows = session.execute(
-        select(Grant.state, func.count()).where(Grant.agency_id == agency_id).group_by(Grant.state)
-    ).all()
+    statement = select(Grant.state, func.count()).where(Grant.agency_id == agency_id).group_by(Grant.state)
+    if member is not None and is_limited(member):
+        statement = statement.where(visible_to(member))
     counts = {"requested": 0, "active": 0, "suspended": 0, "ended": 0}
-    for state, number in rows:
+    for state, number in session.execute(statement):
         counts[state if GrantState(state).is_open else "ended"] += number
     return counts
 
 
-def _narrow(statement: Select[Grant], query: Query) -> Select[Grant]:
-    if query.user_id is not None:
-        statement = statement.where(OwnerProfile.user_id == query.user_id)
-    if not query.text:
-        return statement
-    # Once a grant has ended the agency no longer sees the owner's address, nor may it find out by searching.
-    still_visible = Grant.state.in_([state for state in GrantState if state.is_open])
-    matches: list[ColumnElement[bool]] = [
-        and_(Account.email.contains(query.text.lower(), autoescape=True), still_visible)
-    ]
-    if query.text.isascii() and query.text.isdigit() and len(query.text) <= 9:
-        matches.append(OwnerProfile.user_id == int(query.text))
-    return statement.where(or_(*matches))
+def _narrowed(session: Session, query: Query) -> list[ColumnElement[bool]] | None:
+    """Return what a row must have because of the search; None where nothing can have it."""
+    conditions: list[ColumnElement[bool]] = []
+    user_ids = [] if query.user_id is None else [query.user_id]
+    if query.text:
+        words = search_words(query.text)[:_MOST_WORDS]
+        if query.state is StateFilter.ENDED:
+            # Once a grant has ended the agency no longer sees the owner's data, nor may it find out by
+            # searching: it finds what it sees, the member number.
+            if len(words) != 1 or not (words[0].isascii() and words[0].isdigit()):
+                return None
+            user_ids.append(int(words[0][:10]))
+        elif words:
+            conditions += [Grant.search_text.contains(word, autoescape=True) for word in words]
+        else:
+            return None
+    for user_id in user_ids:
+        owner_id = session.scalar(
+            select(OwnerProfile.account_id).where(OwnerProfile.user_id == min(user_id, _LARGEST_USER_ID))
+        )
+        if owner_id is None:
+            return None
+        conditions.append(Grant.owner_id == owner_id)
+    return conditions
 
 
-def _sort_key(sort: Sort) -> tuple[ColumnElement[Any], bool]:
-    if sort is Sort.EMAIL:
-        return func.coalesce(Account.email, ""), False
-    return Grant.requested_at.expression, sort is Sort.NEWEST
+def _in_order_of_requests(
+    session: Session, found: Sequence[ColumnElement[bool]], query: Query, *, after: _Place | None, limit: int
+) -> list[_Place]:
+    """Walk along the order of the requests until the page is full."""
+    statement = select(Grant.requested_at, Grant.id).where(*found, query.state.condition)
+    if after is not None:
+        statement = statement.where(_beyond(Grant.requested_at.expression, Grant.id.expression, query.sort,
+                                            after=after))  # fmt: skip
+    return _places(session, statement.order_by(*_order(query.sort, Grant.id.expression)).limit(limit))
 
 
-def _cursor(sort: Sort, grant: Grant) -> str:
-    value = (grant.owner.email or "") if sort is Sort.EMAIL else grant.requested_at.isoformat()
-    return write_cursor(sort, value, grant.id)
+def _sorted_finds(
+    session: Session, found: Sequence[ColumnElement[bool]], query: Query, *, after: _Place | None, limit: int
+) -> list[_Place]:
+    """Find first, then sort what was found: to walk along another order would jump all over the table."""
+    finds = select(query.sort.key.label("key"), Grant.id.label("id")).where(*found, query.state.condition)
+    if query.state is StateFilter.OPEN:
+        finds = finds.order_by(Grant.requested_at)  # the index of what stands
+    hits = finds.cte("hits").prefix_with("MATERIALIZED")
+    statement = select(hits.c.key, hits.c.id)
+    if after is not None:
+        statement = statement.where(_beyond(hits.c.key, hits.c.id, query.sort, after=after))
+    statement = statement.order_by(hits.c.key.is_(None), *_order(query.sort, hits.c.id, key=hits.c.key))
+    return _places(session, statement.limit(limit))
 
 
-def _after(query: Query, key: ColumnElement[Any], *, descending: bool) -> ColumnElement[bool]:
+def _merged_states(
+    session: Session, found: Sequence[ColumnElement[bool]], query: Query, *, after: _Place | None, limit: int
+) -> list[_Place]:
+    """Take the next rows of each state from its index, and of these the first: no row is read in vain."""
+    parts = []
+    for condition in _parts(query, after):
+        part = select(query.sort.key.label("key"), Grant.id.label("id")).where(*found, models.OPEN, condition)
+        parts.append(part.order_by(*_order(query.sort, Grant.id.expression)).limit(limit).subquery())
+    if not parts:
+        return []
+    places = _places(session, union_all(*(select(part.c.key, part.c.id) for part in parts)))
+    known = sorted((one for one in places if one.key is not None), key=lambda one: (one.key, one.id))
+    unknown = sorted((one for one in places if one.key is None), key=lambda one: one.id)
+    if query.sort.descends:
+        known, unknown = known[::-1], unknown[::-1]
+    return [*known, *unknown][:limit]
+
+
+def _parts(query: Query, after: _Place | None) -> Iterator[ColumnElement[bool]]:
+    key = query.sort.key
+    for state in query.state.states:
+        of_state = Grant.state == state
+        if query.sort is not Sort.LAST_USED:
+            beyond = _beyond(key, Grant.id.expression, query.sort, after=after) if after else true()
+            yield and_(of_state, beyond)
+            continue
+        if after is None or after.key is not None:
+            beyond = true() if after is None else _pair_beyond(key, Grant.id.expression, after, descends=True)
+            yield and_(of_state, key.is_not(None), beyond)
+            yield and_(of_state, key.is_(None))
+        else:
+            yield and_(of_state, key.is_(None), Grant.id < after.id)
+
+
+def _beyond(
+    key: ColumnElement[Any], row_id: ColumnElement[uuid.UUID], sort: Sort, *, after: _Place
+) -> ColumnElement[bool]:
+    if sort is Sort.LAST_USED:
+        if after.key is None:
+            return and_(key.is_(None), row_id < after.id)
+        return or_(key.is_(None), _pair_beyond(key, row_id, after, descends=True))
+    return _pair_beyond(key, row_id, after, descends=sort.descends)
+
+
+def _pair_beyond(
+    key: ColumnElement[Any], row_id: ColumnElement[uuid.UUID], after: _Place, *, descends: bool
+) -> ColumnElement[bool]:
+    """Say it so that the index of the key can begin at the place."""
+    value = literal(after.key, key.type)
+    if descends:
+        return and_(key <= value, or_(key < value, row_id < after.id))
+    return and_(key >= value, or_(key > value, row_id > after.id))
+
+
+def _order(
+    sort: Sort, row_id: ColumnElement[uuid.UUID], *, key: ColumnElement[Any] | None = None
+) -> tuple[ColumnElement[Any], ...]:
+    key = sort.key if key is None else key
+    return (key.desc(), row_id.desc()) if sort.descends else (key.asc(), row_id.asc())
+
+
+def _places(session: Session, statement: Any) -> list[_Place]:
+    return [_Place(key, row_id) for key, row_id in session.execute(statement)]
+
+
+def _read(session: Session, ids: Sequence[uuid.UUID]) -> list[Grant]:
+    """Return these grants in this order, each with its owner."""
+    statement: Select[Grant] = (
+        select(Grant).where(Grant.id.in_(ids)).options(joinedload(Grant.owner).joinedload(Account.owner))
+    )
+    rows = {grant.id: grant for grant in session.scalars(statement).unique()} if ids else {}
+    return [rows[one] for one in ids if one in rows]
+
+
+def _read_place(query: Query) -> _Place:
     value, last_id = read_cursor(query.cursor, order=query.sort)
-    last = value if query.sort is Sort.EMAIL else read_moment(value)
-    if descending:
-        return or_(key < last, and_(key == last, Grant.id < last_id))
-    return or_(key > last, and_(key == last, Grant.id > last_id))
+    if query.sort is Sort.LAST_USED:
+        return _Place(read_moment(value) if value else None, last_id)
+    return _Place(read_moment(value) if query.sort.is_of_requests else value, last_id)
+
+
+def _write_place(sort: Sort, place: _Place) -> str:
+    key = place.key.isoformat() if isinstance(place.key, datetime) else place.key or ""
+    return write_cursor(sort, key, place.id)

@@ -10,6 +10,7 @@ import pytest
 
 from idp import clock, credentials
 from idp.accounts.models import Account, OwnerProfile
+from idp.delegation import search_index
 from idp.delegation.models import Grant
 from idp.delegation.rules import READ, GrantState, end_of_term
 from idp.demo import HANAKO, ICHIRO, MINORU, SAKURA, SETSUKO, TADASHI
@@ -56,6 +57,8 @@ def add_owners(world: World, emails: list[str], *, state: str = "active", minute
                       lapses_at=now + timedelta(days=30), expires_at=end_of_term(now, 12) if active else None,
                       ended_at=None if GrantState(state).is_open else now)
             )  # fmt: skip
+            session.flush()
+            search_index.refresh_owner(session, account.id)
             numbers.append(account.owner.user_id)
         return numbers
 
@@ -89,12 +92,16 @@ def test_another_agency_has_its_own_list_and_its_own_counts(
     ("q", "found"),
     [
         ("hanako", [HANAKO]), ("HANAKO@OWNER", [HANAKO]), ("owner.example", [ICHIRO, HANAKO]),
-        (str(ICHIRO.user_id), [ICHIRO]), ("1000000", []), ("nobody", []), ("  hanako  ", [HANAKO]),
+        (str(ICHIRO.user_id), [ICHIRO]), ("0000002", [ICHIRO]), ("nobody", []), ("  hanako  ", [HANAKO]),
+        ("鈴木", [HANAKO]), ("鈴木花子", [HANAKO]), ("鈴木　花子", [HANAKO]), ("花子 京都", [HANAKO]),
+        ("花子 東京", []), ("すずき", [HANAKO]), ("ｽｽﾞｷ", [HANAKO]), ("千代田", [ICHIRO]),
+        ("ESS-U4X1", [ICHIRO, HANAKO]), ("ess－t5m1", [ICHIRO]), ("hca10003wn1", [ICHIRO]),
+        ("ＨＣ－Ａ１０００３", [ICHIRO]), ("烏丸", []), ("-", []), ("ー", []), ("鈴 " * 9, [HANAKO]),
         ("%", []), ("_", []), ("h%o", []), ("han_ko", []), ("/", []), ("\\", []), ("'", []),
-        ("' OR 1=1 --", []), ("9" * 40, []), ("は", []),
+        ("' OR 1=1 --", []), ("9" * 40, []), ("は", [HANAKO]), ("ぬ", []),
     ],
 )  # fmt: skip
-def test_search_is_for_a_part_of_the_address_or_the_whole_user_id_and_knows_no_wildcards(
+def test_search_is_for_parts_of_what_the_agency_sees_however_it_is_typed_and_knows_no_wildcards(
     world: World, staff: str, q: str, found: list[Any]
 ) -> None:
     assert people(listed(world, staff, q=q)) == [owner.user_id for owner in found]
@@ -140,25 +147,53 @@ def test_a_user_id_narrows_to_one_owner(world: World, staff: str) -> None:
 
 @pytest.mark.parametrize(
     ("sort", "order"),
-    [("-requested_at", "3 2 1 0"), ("requested_at", "0 1 2 3"), ("email", "1 3 0 2")],
-)
+    [("-requested_at", "3 2 1 0"), ("requested_at", "0 1 2 3"), ("email", "1 3 0 2"),
+     ("furigana", "3 1 0 2"), ("-last_used_at", "2 0 1 3")],
+)  # fmt: skip
 def test_rows_come_in_the_order_that_was_asked_for(world: World, staff: str, sort: str, order: str) -> None:
     numbers = add_owners(world, [f"{letter}@sorted.example" for letter in "cadb"], minutes=-1)
+    kana, used = ("ハヤシ", "イトウ", "ワタナベ", "アベ"), (1, None, 2, None)
+
+    def know(session: Any) -> None:
+        for number, reading, day in zip(numbers, kana, used, strict=True):
+            profile = session.query(OwnerProfile).filter_by(user_id=number).one()
+            grant = session.query(Grant).filter_by(owner_id=profile.account_id).one()
+            profile.account.furigana = reading
+            grant.last_used_at = day and clock.now() + timedelta(days=day)
+            if sort == "-last_used_at" and day is None:
+                grant.requested_at = clock.now() - timedelta(days=number % 2)
+            session.flush()
+            search_index.refresh_owner(session, profile.account_id)
+
+    world.write(know)
+    if sort == "-last_used_at":  # those who were never signed in for come last, in an order of no meaning
+        found = people(listed(world, staff, sort=sort, q="sorted.example"))
+        assert found[:2] == [numbers[2], numbers[0]]
+        assert set(found[2:]) == {numbers[1], numbers[3]}
+        return
     expected = [numbers[int(index)] for index in order.split()]
     assert people(listed(world, staff, sort=sort, q="sorted.example")) == expected
 
 
-@pytest.mark.parametrize("sort", ["-requested_at", "requested_at", "email"])
+@pytest.mark.parametrize("sort", ["-requested_at", "requested_at", "email", "furigana", "-last_used_at"])
+@pytest.mark.parametrize("q", ["", "pages.example"])
 @pytest.mark.parametrize("minutes", [0, 1], ids=["all at the same moment", "a minute apart"])
-def test_every_row_is_shown_once_over_all_pages(world: World, staff: str, sort: str, minutes: int) -> None:
-    numbers = add_owners(world, [f"owner{index}@pages.example" for index in range(7)], minutes=minutes)
+def test_every_row_is_shown_once_over_all_pages(
+    world: World, staff: str, sort: str, q: str, minutes: int
+) -> None:
+    numbers = add_owners(world, [f"owner{index}@pages.example" for index in range(5)], minutes=minutes)
+    world.write(
+        lambda session: [setattr(grant, "last_used_at", clock.now())
+                         for grant in session.query(Grant).order_by(Grant.id).limit(3)]
+    )  # fmt: skip
     seen, cursor, pages = [], "", 0
     while cursor is not None:
-        page = listed(world, staff, sort=sort, limit=2, q="pages.example", cursor=cursor)
+        page = listed(world, staff, sort=sort, limit=2, q=q, cursor=cursor)
         seen, cursor, pages = seen + people(page), page["next_cursor"], pages + 1
-    assert sorted(seen) == sorted(numbers)
-    assert pages == 4
-    assert seen == people(listed(world, staff, sort=sort, q="pages.example"))
+    everybody = numbers if q else [*numbers, HANAKO.user_id, ICHIRO.user_id]
+    assert sorted(seen) == sorted(everybody)
+    assert pages == (len(everybody) + 1) // 2
+    assert seen == people(listed(world, staff, sort=sort, q=q))
 
 
 def test_a_request_that_comes_in_between_moves_no_row_to_another_page(world: World, staff: str) -> None:

@@ -367,21 +367,21 @@ def _add_columns() -> None:
         batch_op.add_column(sa.Column("search_text", sa.String(), server_default="", nullable=False))
         batch_op.create_index(
             "ix_delegation_grants_agency_email",
-            ["agency_id", "owner_email", "id"],
+            ["agency_id", "state", "owner_email", "id"],
             unique=False,
             sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
             postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
         )
         batch_op.create_index(
             "ix_delegation_grants_agency_furigana",
-            ["agency_id", "owner_furigana", "id"],
+            ["agency_id", "state", "owner_furigana", "id"],
             unique=False,
             sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
             postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
         )
         batch_op.create_index(
             "ix_delegation_grants_agency_last_used",
-            ["agency_id", "last_used_at", "id"],
+            ["agency_id", "state", "last_used_at", "id"],
             unique=False,
             sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
             postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
