@@ -4,7 +4,7 @@
 DB ?= sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset large measure test fuzz check fmt lock catalog gallery
+.PHONY: help demo demo-reset large measure test fuzz model check fmt lock catalog gallery
 MAKEFLAGS += --no-print-directory
 DEMO_LOCK = $(if $(filter postgres,$(DB)),postgres,runtime)
 DEMO_OPTIONS = --database $(DB)
@@ -37,6 +37,10 @@ measure: ## what each page of an agency's list with 50,000 owners costs (DB=post
 fuzz: ## send strange requests to the protocol's endpoints; FUZZ_ARGS="--requests 1000 --over wire"
 	@tools/bootstrap.sh dev
 	@exec .venv/bin/python -m tests.attacks.fuzz --database $(DB) $(FUZZ_ARGS)
+
+model: ## explore the model of delegation: every state within 8 steps (DEPTH=10)
+	@tools/bootstrap.sh dev
+	@exec .venv/bin/python -m tests.delegation.model $(DEPTH)
 
 check: ## style, types, import layers, templates and house rules
 	@tools/bootstrap.sh dev
