@@ -51,6 +51,7 @@ class Event(StrEnum):
     DELEGATION_REMINDED = "delegation.reminded"
     EXCHANGE_ISSUED = "delegation.exchange.issued"
     EXCHANGE_REFUSED = "delegation.exchange.refused"
+    EXCHANGE_LIMITED = "delegation.exchange.limited"
     PROXY_LOGIN_STARTED = "proxy_login.started"
     PROXY_LOGIN_REFUSED = "proxy_login.refused"
     PROXY_LOGIN_ENDED = "proxy_login.ended"

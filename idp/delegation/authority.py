@@ -6,7 +6,7 @@ suspension or a departure is felt at the very next request, wherever the token w
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from idp.accounts.models import BrowserSession, Member
 from idp.accounts.rules import AccountStatus, AgencyStatus, MemberRole, session_is_alive
+from idp.delegation.assignments.service import may_serve
 from idp.delegation.exchange_rules import (
     ActorFacts,
     Allowed,
@@ -80,10 +81,15 @@ class Authority:
 class NoAuthority:
     """The answer no, with the reason for the audit log."""
 
-    reason: ExchangeRefusal
+    reason: str
+    """An ``ExchangeRefusal``, or a condition that is not met (``conditions``)."""
     owner_id: uuid.UUID | None
     agency_id: uuid.UUID | None
     grant_id: uuid.UUID | None
+    retry_after: timedelta | None = None
+    """How long to wait, where waiting helps."""
+    max_age: timedelta | None = None
+    """How old the sign-in may be, where it is too old."""
 
 
 def hold(session: Session, *, grant_id: uuid.UUID, staff_session_id: uuid.UUID | None) -> None:
@@ -117,9 +123,12 @@ def authority_for(
     """
     member = find_present_member(session, claim.account_id) if isinstance(claim, ActorClaim) else None
     grant = session.get(Grant, grant_id, populate_existing=True) if grant_id else None
+    actor = _actor_facts(session, claim, member, client=client, now=now, idle=idle)
+    if actor is not None and member is not None and grant is not None and member.agency_id == grant.agency_id:
+        actor = replace(actor, may_serve=may_serve(session, grant.id, member))
     decision = decide_exchange(
         client,
-        _actor_facts(session, claim, member, client=client, now=now, idle=idle),
+        actor,
         grant=_grant_facts(grant) if grant else None,
         audience=audience,
         scope=scope,

@@ -41,6 +41,8 @@ class ActorFacts:
     token_client_id: str
     token_may_act: bool
     """The token has the scope act_as and carries no act itself."""
+    may_serve: bool = True
+    """The agency does not assign owners to its staff, or has assigned this one to them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class ExchangeRefusal(StrEnum):
     ACTOR_TOKEN_MAY_NOT_ACT = "actor_token_may_not_act"  # noqa: S105 - a reason
     ACTOR_NOT_IN_GOOD_STANDING = "actor_not_in_good_standing"
     ACTOR_ROLE = "actor_role"
+    ACTOR_NOT_ASSIGNED = "actor_not_assigned"
     GRANT_UNKNOWN = "grant_unknown"
     GRANT_OF_OTHER_AGENCY = "grant_of_other_agency"
     GRANT_NOT_IN_FORCE = "grant_not_in_force"
@@ -107,7 +110,8 @@ class TicketRefusal(StrEnum):
 class TicketUnusable(Forbidden):
     """No proxy login comes of this; carries why, and whose it would have been, for the audit log alone."""
 
-    reason: TicketRefusal | ExchangeRefusal
+    reason: str
+    """A ``TicketRefusal``, an ``ExchangeRefusal``, or a condition that is not met."""
     owner_id: uuid.UUID | None = None
     agency_id: uuid.UUID | None = None
     grant_id: uuid.UUID | None = None
@@ -174,7 +178,7 @@ def _refuse_grant(
         return ExchangeRefusal.AGENCY_NOT_IN_GOOD_STANDING
     if grant.owner_id == actor.account_id:
         return ExchangeRefusal.ACTOR_IS_OWNER
-    return None
+    return None if actor.may_serve else ExchangeRefusal.ACTOR_NOT_ASSIGNED
 
 
 def _decide_audience(

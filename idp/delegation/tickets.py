@@ -11,13 +11,8 @@ from idp.accounts.models import BrowserSession
 from idp.credentials import SecretKind
 from idp.delegation import proxy_logins
 from idp.delegation.authority import ActorClaim, Authority, NoAuthority, authority_for, hold
-from idp.delegation.exchange_rules import (
-    AudienceFacts,
-    ClientFacts,
-    ExchangeRefusal,
-    TicketRefusal,
-    TicketUnusable,
-)
+from idp.delegation.conditions.service import check_conditions
+from idp.delegation.exchange_rules import AudienceFacts, ClientFacts, TicketRefusal, TicketUnusable
 from idp.delegation.models import ActAsSession, ActAsTicket, Grant
 from idp.delegation.rules import SessionKind
 
@@ -54,9 +49,7 @@ def find_ticket(session: Session, secret: str) -> ActAsTicket | None:
     return session.get(ActAsTicket, credentials.digest(secret))
 
 
-def unusable(
-    session: Session, ticket: ActAsTicket, reason: TicketRefusal | ExchangeRefusal
-) -> TicketUnusable:
+def unusable(session: Session, ticket: ActAsTicket, reason: str) -> TicketUnusable:
     """Return the refusal of a ticket, with whose it would have been, for the audit log."""
     grant = session.get_one(Grant, ticket.grant_id)
     return TicketUnusable(reason, owner_id=grant.owner_id, agency_id=grant.agency_id, grant_id=grant.id)
@@ -93,6 +86,9 @@ def redeem_ticket(
     )  # fmt: skip
     if isinstance(authority, NoAuthority):
         raise unusable(session, ticket, authority.reason)
+    unmet = check_conditions(session, authority, reason=None, now=now, at_browser=True)
+    if unmet is not None:
+        raise unusable(session, ticket, unmet.reason)
     if authority.member is None or authority.member.id != ticket.member_id:
         raise unusable(session, ticket, TicketRefusal.OTHER_MEMBER)
     used = session.execute(

@@ -39,7 +39,8 @@ def client_facts(client: Client) -> ClientFacts:
         is_registered &= CLIENT_CREDENTIALS in client.grant_types and ACT_AS in client.scopes
     return ClientFacts(
         client.client_id,
-        may_act=client.is_confidential and client.status == ClientStatus.ACTIVE and is_registered,
+        may_act=client.is_confidential and client.status == ClientStatus.ACTIVE and client.paused_at is None
+        and is_registered,
         audiences=frozenset(client.act_as_audiences), agency_id=client.agency_id, name=client.client_name,
     )  # fmt: skip
 

@@ -80,7 +80,7 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]  # Authlib is u
     def handle_response(self, status: int, body: Mapping[str, Any], headers: object) -> EndpointAnswer:
         """Turn Authlib's triple into an answer."""
         extra = {
-            name: value for name, value in headers if name == "WWW-Authenticate"
+            name: value for name, value in headers if name in {"WWW-Authenticate", "Retry-After"}
         } if isinstance(headers, list) else {}  # fmt: skip
         return EndpointAnswer(status, body, {**NO_STORE, **extra})
 

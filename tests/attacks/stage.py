@@ -34,7 +34,7 @@ class Stage(World):
     def __init__(self, database: Database, settings: Settings, *, template: Template, folder: Path) -> None:
         super().__init__(database, settings, template=template)
         self.write(lambda session: _prepare(session, settings, template))
-        self.arena = Arena(self, folder)
+        self.arena = Arena(self, folder, exchanges_per_minute=settings.exchanges_per_minute)
         self._at_home: dict[OwnerPart | MemberPart, Visitor] = {}
         self._read_until = 0
 

@@ -59,6 +59,7 @@ def test_a_member_in_good_standing_may_act_within_an_active_grant() -> None:
         ("actor_of_other_kind", {"actor__account_id": None}),
         ("actor_not_in_good_standing", {"actor__in_good_standing": False}),
         ("actor_role", {"actor__role_may_act": False}),
+        ("actor_not_assigned", {"actor__may_serve": False}),
         ("grant_unknown", {"grant": None}),
         ("grant_of_other_agency", {"grant__agency_id": OTHER_AGENCY}),
         ("grant_of_other_agency", {"actor__agency_id": OTHER_AGENCY}),
@@ -135,6 +136,7 @@ _clients = st.builds(
 _actors = st.builds(
     ActorFacts, account_id=st.none() | _ids, agency_id=st.none() | st.just(AGENCY) | _ids,
     role_may_act=_mostly, in_good_standing=_mostly, token_client_id=_names, token_may_act=_mostly,
+    may_serve=_mostly,
 )  # fmt: skip
 _grants = st.builds(
     GrantFacts, owner_id=_ids, agency_id=st.just(AGENCY) | _ids,
@@ -174,6 +176,7 @@ def test_whatever_the_facts_what_is_allowed_was_granted_understood_and_asked_by_
     assert audience.client_id in client.audiences
     assert actor.in_good_standing
     assert actor.role_may_act
+    assert actor.may_serve
     assert actor.token_may_act
     assert actor.token_client_id == client.client_id
     assert actor.agency_id == grant.agency_id

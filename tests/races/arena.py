@@ -50,9 +50,12 @@ class Answer:
 
 
 class Arena:
-    """Two worker processes with four threads each, on the database of a world."""
+    """Two worker processes with four threads each, on the database of a world.
 
-    def __init__(self, world: World, folder: Path) -> None:
+    Races exchange tokens more often than people may; who tries that limit says which one holds.
+    """
+
+    def __init__(self, world: World, folder: Path, *, exchanges_per_minute: int = 100_000) -> None:
         self.world, self.host = world, urlsplit(world.settings.issuer).netloc
         self.log = folder / "server.log"
         with socket.socket() as probe:
@@ -63,7 +66,9 @@ class Arena:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "idp", "serve", "--bind", f"127.0.0.1:{self.port}", "--workers", "2"],
             env={**kept, "IDP_DATABASE_URL": world.settings.database_url,
-                 "IDP_ISSUER": world.settings.issuer},
+                 "IDP_ISSUER": world.settings.issuer,
+                 "IDP_EXCHANGES_PER_MINUTE": str(exchanges_per_minute),
+                 "IDP_AGENCY_EXCHANGES_PER_MINUTE": str(exchanges_per_minute * 30)},
             stdout=self._stream, stderr=self._stream, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 

@@ -14,14 +14,16 @@ from idp import clock
 from idp.accounts.models import Account, Agency, BrowserSession, Member
 from idp.accounts.rules import AccountStatus, AgencyStatus
 from idp.db import Base
+from idp.delegation.assignments.rules import Assignee
 from idp.delegation.exchange_rules import ExchangeRefusal
 from idp.delegation.models import Grant
 from idp.demo import HANAKO, ICHIRO, MINORU, SAKURA, SETSUKO, TADASHI
 from idp.oauth.keys import new_client_key
 from tests.delegation.steps import answer, ask, end, suspend
+from tests.delegation.test_assignments import give
 from tests.oauth.assertions import hmac_signed, signed, unsigned
 from tests.oauth.relying_party import ACCESS_TOKEN, TICKET, RelyingParty, TokenAnswer
-from tests.world import BOTH, RIVAL, VIEWER, World
+from tests.world import BOTH, LOGIN_ONLY, RIVAL, VIEWER, World
 
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 Parties = dict[str, RelyingParty]
@@ -122,6 +124,11 @@ def member_left_alone_for_too_long(scene: Scene) -> TokenAnswer:
 
 def viewer(scene: Scene) -> TokenAnswer:
     return scene.exchange(scene.portal.sign_in(VIEWER).access_token)
+
+
+def owner_of_somebody_else(scene: Scene) -> TokenAnswer:
+    scene.set(Agency, scene.world.agency().id, assigned_only=True)
+    return scene.exchange(scene.portal.sign_in(LOGIN_ONLY).access_token)
 
 
 def actor_is_the_owner(scene: Scene) -> TokenAnswer:
@@ -231,6 +238,7 @@ SITUATIONS: dict[str, tuple[str, Callable[[Scene], TokenAnswer]]] = {
                         forged(lambda c: hmac_signed(c, header=_HMAC, secret=b""))),
     "actor is the owner": ("actor_is_owner", actor_is_the_owner),
     "viewer": ("actor_role", viewer),
+    "not assigned": ("actor_not_assigned", owner_of_somebody_else),
     "member left": ("actor_role", member_has_left),
     "member moved": ("grant_of_other_agency", member_is_with_the_other_agency_now),
     "member suspended": ("actor_missing", member_suspended),
@@ -269,6 +277,15 @@ def test_every_reason_about_grant_or_actor_is_among_the_situations() -> None:
 
 def test_the_situation_without_any_deviation_is_allowed(scene: Scene) -> None:
     assert scene.exchange().tokens().scope == {"mypage.read"}
+
+
+def test_whoever_looks_after_the_owner_is_allowed_where_owners_are_assigned(scene: Scene) -> None:
+    token = scene.portal.sign_in(LOGIN_ONLY).access_token
+    scene.exchange(token).tokens()
+    owner_of_somebody_else(scene).expect_error("invalid_request")
+    give(scene.world, [scene.world.grant(HANAKO).id], Assignee(scene.world.member(LOGIN_ONLY).id))
+    scene.exchange(token).tokens()
+    scene.exchange().tokens()  # a manager serves every owner
 
 
 def test_a_refusal_changes_nothing_but_the_audit_log(scene: Scene) -> None:

@@ -9,110 +9,92 @@ carries ``act`` itself. DEVIATION docs/decisions/0003-grant-as-subject-token.md
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from authlib.oauth2.base import OAuth2Error
-from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
-from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 from sqlalchemy import select
 
 from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation import proxy_logins, tickets
-from idp.delegation.authority import (
-    ActorClaim,
-    Authority,
-    Claim,
-    NoAuthority,
-    SystemClaim,
-    authority_for,
-    hold,
-)
-from idp.delegation.exchange_rules import ExchangeRefusal
+from idp.delegation.authority import ActorClaim, Authority, Claim, NoAuthority, authority_for, hold
+from idp.delegation.conditions.service import check_conditions
+from idp.delegation.exchange_limits import LimitRefusal, Limits, check_limits
 from idp.delegation.rules import SessionKind
 from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from idp.oauth.clients import find_client
-from idp.oauth.issuing import (
-    act_claim,
-    audience_facts,
-    client_facts,
-    find_live_client,
-    live_scope,
-    standing_of,
-    token_type,
+from idp.oauth.grants.exchange_errors import oauth_error_for
+from idp.oauth.grants.exchange_request import (
+    ACCESS_TOKEN_TYPE,
+    TICKET_TOKEN_TYPE,
+    AskedExchange,
+    read_actor,
+    read_exchange,
 )
-from idp.oauth.models import Client, TokenFamily
+from idp.oauth.issuing import act_claim, audience_facts, client_facts, token_type
+from idp.oauth.models import Client
 from idp.oauth.parameters import Parameters
-from idp.oauth.resource_indicators import InvalidTargetError
-from idp.oauth.scopes import ACT_AS
-from idp.oauth.server import Grant
+from idp.oauth.server import ClientNotAuthenticated, Grant
 from idp.oauth.subjects import subject_for
-from idp.oauth.tokens import Subject, TokenUnreadable, mint_access_token, read_access_token
+from idp.oauth.tokens import Subject, mint_access_token
 
-ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
-GRANT_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:delegation-grant"
-TICKET_TOKEN_TYPE = "urn:ownersclub:params:oauth:token-type:act-as-ticket"
-
-_R = ExchangeRefusal
-_INVALID_TARGET = {
-    _R.AUDIENCE_UNKNOWN,
-    _R.AUDIENCE_NOT_ALLOWED,
-    _R.AUDIENCE_CANNOT_ACT,
-    _R.AUDIENCE_NOT_GRANTED,
-}
-
-
-def oauth_error_for(refusal: ExchangeRefusal) -> OAuth2Error:
-    """Return the OAuth error for a refusal (RFC 8693 §2.2.2): everything about grant or actor looks alike."""
-    if refusal is _R.CLIENT_MAY_NOT_ACT:
-        return UnauthorizedClientError("The client is not registered to act for owners")
-    if refusal in _INVALID_TARGET:
-        return InvalidTargetError(
-            "audience is not a relying party that this client may act at for this grant"
-        )
-    if refusal is _R.SCOPE_BEYOND_GRANT:
-        return InvalidScopeError("scope is beyond what the grant permits at this audience")
-    return InvalidRequestError("subject_token or actor_token is not acceptable")
-
-
-@dataclass(frozen=True)
-class _Asked:
-    ticket: bool
-    audience: str
-    scope: frozenset[str] | None
-    reason: str
-    grant_id: uuid.UUID | None
-    claim: Claim | None
+MALFORMED = "malformed"
+"""Reason of a refusal in the audit log: the request had not the form of an exchange."""
 
 
 class TokenExchangeGrant(Grant):
     """Exchange a delegation grant and the token of who acts for an act-as token or an act-as ticket."""
 
     GRANT_TYPE = TOKEN_EXCHANGE
-    asked: _Asked
+    asked: AskedExchange
+    claim: Claim | None = None
     authority: Authority
     audience: Client
+    is_recorded = False
+
+    def validate_token_request(self) -> None:
+        """Refuse as all grants do, and leave one audit row of it, whatever it was that was wrong.
+
+        Whoever is not authenticated as a client is nobody that a row could be about.
+        """
+        try:
+            super().validate_token_request()
+        except ClientNotAuthenticated:
+            raise
+        except OAuth2Error as error:
+            if not self.is_recorded:
+                reason = error.error if error.error == "unauthorized_client" else MALFORMED
+                self._record_refusal(NoAuthority(reason, owner_id=None, agency_id=None, grant_id=None))
+            raise
 
     def check_request(self, client: Client, parameters: Parameters) -> None:
         """Ask delegation; write the refusal down before it is answered."""
-        asked = self._read(client, parameters)
-        session, settings = self.server.session, self.server.mint.settings
+        session, settings, facts = self.server.session, self.server.mint.settings, client_facts(client)
+        now, idle = clock.now(), timedelta(seconds=settings.session_idle)
+        claim = self.claim = read_actor(self.server, parameters, self.jkt)
+        if claim is not None:
+            limits = Limits(settings.exchanges_per_minute, settings.system_exchanges_per_minute,
+                            settings.agency_exchanges_per_minute)  # fmt: skip
+            limited = check_limits(session, claim, client=facts, limits=limits, now=now)
+            if limited is not None:
+                raise self._refused(limited)
+        asked = self.asked = read_exchange(client, parameters)
         audience = find_client(session, asked.audience)
-        if asked.grant_id is not None and asked.claim is not None:
-            self._hold(asked.grant_id, asked.claim)
+        if asked.grant_id is not None and claim is not None:
+            self._hold(asked.grant_id, claim)
+            facts = client_facts(client)
         answer = authority_for(
-            session, asked.claim, client=client_facts(client), grant_id=asked.grant_id,
-            audience=audience_facts(audience) if audience else None, scope=asked.scope, now=clock.now(),
-            idle=timedelta(seconds=settings.session_idle),
+            session, claim, client=facts, grant_id=asked.grant_id,
+            audience=audience_facts(audience) if audience else None, scope=asked.scope, now=now, idle=idle,
         )  # fmt: skip
-        self.asked = asked
+        if isinstance(answer, Authority):
+            unmet = check_conditions(session, answer, reason=asked.reason, now=now, at_browser=False)
+            answer = unmet or answer
         if isinstance(answer, NoAuthority):
-            raise self._refused(answer, client)
-        if audience is None:  # authority_for has refused it already
-            raise oauth_error_for(_R.AUDIENCE_UNKNOWN)
+            raise self._refused(answer)
+        assert audience is not None  # noqa: S101 - without one there is no authority
         self.authority, self.audience = answer, audience
 
     def _hold(self, grant_id: uuid.UUID, claim: Claim) -> None:
@@ -131,6 +113,8 @@ class TokenExchangeGrant(Grant):
         issue = self._issue_ticket if self.asked.ticket else self._issue_token
         jti = credentials.mint_jti()
         body = issue(jti)
+        if self.asked.ticket:
+            jti = credentials.digest(body["access_token"])
         grant = self.authority.grant
         record_event(
             self.server.session, Event.EXCHANGE_ISSUED, actor_id=self.authority.actor_id,
@@ -140,15 +124,21 @@ class TokenExchangeGrant(Grant):
         )  # fmt: skip
         return 200, body, []
 
-    def _refused(self, answer: NoAuthority, client: Client) -> OAuth2Error:
-        """Write a refusal down with its reason, and return the error, which does not tell it."""
+    def _refused(self, answer: NoAuthority) -> OAuth2Error:
+        """Write a refusal down with its reason, and return the error, which may not tell it."""
+        self._record_refusal(answer)
+        return oauth_error_for(answer)
+
+    def _record_refusal(self, answer: NoAuthority) -> None:
+        sent, is_limited = self.request.parameters, isinstance(answer.reason, LimitRefusal)
         record_event(
-            self.server.session, Event.EXCHANGE_REFUSED,
-            actor_id=getattr(self.asked.claim, "account_id", None),
+            self.server.session, Event.EXCHANGE_LIMITED if is_limited else Event.EXCHANGE_REFUSED,
+            actor_id=self.claim.account_id if isinstance(self.claim, ActorClaim) else None,
             owner_id=answer.owner_id, agency_id=answer.agency_id, grant_id=answer.grant_id,
-            client_id=client.client_id, reason=answer.reason, audience=self.asked.audience[:128],
+            client_id=self.request.client.client_id, reason=answer.reason,
+            audience=(sent.get("audience") or sent.get("resource", ""))[:128],
         )  # fmt: skip
-        return oauth_error_for(answer.reason)
+        self.is_recorded = True
 
     def _issue_ticket(self, _jti: str) -> dict[str, Any]:
         life = self.server.mint.settings.act_as_ticket_lifetime
@@ -166,7 +156,7 @@ class TokenExchangeGrant(Grant):
             life=timedelta(seconds=mint.settings.access_token_lifetime),
         )  # fmt: skip
         if isinstance(act_as, NoAuthority):  # revoked since it was checked
-            raise self._refused(act_as, self.client)
+            raise self._refused(act_as)
         session.refresh(act_as)
         subject = Subject(
             sub=subject_for(mint.settings, self.audience, act_as.grant.owner_id),
@@ -182,65 +172,3 @@ class TokenExchangeGrant(Grant):
         scope = " ".join(sorted(self.authority.scope))
         return {"access_token": token, "issued_token_type": issued, "token_type": token_type,
                 "expires_in": life, "scope": scope}  # fmt: skip
-
-    def _read(self, client: Client, parameters: Parameters) -> _Asked:
-        """Check the form of the request (RFC 8693 §2.1); meaning is delegation's."""
-        requested = parameters.get("requested_token_type", ACCESS_TOKEN_TYPE)
-        if requested not in {ACCESS_TOKEN_TYPE, TICKET_TOKEN_TYPE}:
-            raise InvalidRequestError("requested_token_type must be access_token or act-as-ticket")
-        if requested == TICKET_TOKEN_TYPE and client.agency_id is not None:
-            raise InvalidRequestError("requested_token_type must be access_token: a system has no browser")
-        if "resource" in parameters and "audience" in parameters:
-            raise InvalidTargetError("name exactly one audience or resource")
-        audience = parameters.get("audience") or parameters.get("resource")
-        if audience is None:
-            raise InvalidTargetError("audience is missing")
-        subject = parameters.get("subject_token", "")
-        right_types = (
-            parameters.get("subject_token_type") == GRANT_TOKEN_TYPE
-            and parameters.get("actor_token_type") == ACCESS_TOKEN_TYPE
-        )
-        return _Asked(
-            ticket=requested == TICKET_TOKEN_TYPE, audience=audience,
-            scope=frozenset(parameters["scope"].split()) if "scope" in parameters else None,
-            reason=parameters.get("reason", ""), grant_id=_uuid(subject) if right_types else None,
-            claim=self._actor_claim(parameters.get("actor_token", "")) if right_types else None,
-        )  # fmt: skip
-
-    def _actor_claim(self, token: str) -> Claim | None:
-        """Return what the actor token says, if it is a live access token of ours.
-
-        One that is bound to a key is worth nothing without a proof of that key (RFC 9449 §7), and one for
-        another API is not for this server (RFC 9068 §4): whoever serves that API holds it too. A token that
-        a client has for itself stands in no family: only an agency's own system acts with such a one.
-        """
-        try:
-            claims = read_access_token(self.server.mint, token)
-        except TokenUnreadable:
-            return None
-        if claims.jkt not in {None, self.jkt} or claims.audience != self.server.mint.settings.issuer:
-            return None
-        session = self.server.session
-        if claims.family_id is None:
-            client = find_live_client(session, claims)
-            may_act = client is not None and ACT_AS in claims.scope & client.scopes
-            return SystemClaim(claims.client_id, token_may_act=may_act) if client else None
-        family = session.get(TokenFamily, claims.family_id)
-        standing = standing_of(session, family, settings=self.server.mint.settings)
-        if standing is None or standing.act_as is not None:
-            return None
-        family = standing.family
-        return ActorClaim(
-            family.account_id,
-            family.session_id,
-            claims.client_id,
-            token_may_act=ACT_AS in claims.scope & live_scope(family) and not claims.has_act,
-        )
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        value = uuid.UUID(text)
-    except ValueError:
-        return None
-    return value if str(value) == text else None  # one spelling only: a reference has no aliases
