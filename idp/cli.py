@@ -32,6 +32,7 @@ from idp.oauth import keys
 from idp.oauth.algorithms import SERVER_SIGNING
 from idp.oauth.backchannel_logout import logout_deliverer, session_end_deliverer
 from idp.oauth.models import SigningKey
+from idp.oauth.systems.events import grant_change_deliverer, security_event_deliverer
 from idp.operator_cli import GROUPS
 from idp.settings import Settings, SettingsRefused
 from idp.unit_of_work import unit_of_work
@@ -127,6 +128,8 @@ def worker() -> None:
     deliverers = {
         Topic.BACKCHANNEL_LOGOUT: logout_deliverer(database, settings),
         Topic.SESSION_ENDED: session_end_deliverer(database),
+        Topic.GRANT_CHANGED: grant_change_deliverer(),
+        Topic.SECURITY_EVENT: security_event_deliverer(database, settings),
     }
     erase = partial(erase_old, years=settings.disclosure_record_years)
     jobs = [

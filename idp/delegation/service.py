@@ -26,7 +26,7 @@ from idp.accounts.rules import (
 )
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.delegation import notices, search_index
+from idp.delegation import notices, search_index, system_notices
 from idp.delegation.disclosures.rules import PAGE_ITEMS, Occasion
 from idp.delegation.disclosures.service import record_disclosure
 from idp.delegation.models import Grant
@@ -124,6 +124,7 @@ def request_grant(session: Session, owner: Account, consent: Consent, *, answer_
     )  # fmt: skip
     record_disclosure(session, grant, occasion=Occasion.REQUEST, items=PAGE_ITEMS)
     notices.tell_agency_of_request(session, grant, products=visible_products(session, grant))
+    system_notices.tell_of_request(session, agency.id, grant.id, at=now)
     return grant
 
 

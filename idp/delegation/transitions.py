@@ -17,7 +17,7 @@ from idp.accounts.models import Account, Agency
 from idp.accounts.rules import AccountStatus, AgencyStatus
 from idp.audit.events import Event
 from idp.audit.service import About, record_event, record_event_for_each
-from idp.delegation import proxy_logins, search_index
+from idp.delegation import proxy_logins, search_index, system_notices
 from idp.delegation.models import Grant
 from idp.delegation.rules import (
     GrantState,
@@ -72,6 +72,9 @@ def move(
     )  # fmt: skip
     if after is not GrantState.ACTIVE:
         proxy_logins.end_all_of_grant(session, grant.id, reason=SessionEnd.GRANT_ENDED)
+    system_notices.tell_of_step(
+        session, [(grant.id, grant.agency_id)], transition, state=after, at=clock.now()
+    )
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,9 @@ def move_all(
     )  # fmt: skip
     if after is not GrantState.ACTIVE:
         proxy_logins.end_all_of_grants(session, which, reason=SessionEnd.GRANT_ENDED)
+    system_notices.tell_of_step(
+        session, [(one.grant_id, one.agency_id) for one in moved], transition, state=after, at=now
+    )
     return moved
 
 

@@ -32,6 +32,9 @@ FIRST_WAIT = {topic: timedelta(seconds=5) for topic in Topic} | {
     # A relying party has to drop a revoked session within 5 seconds, so the second try cannot wait for that.
     Topic.BACKCHANNEL_LOGOUT: timedelta(seconds=1),
     Topic.SESSION_ENDED: timedelta(seconds=1),
+    # An agency's system that reads for owners is to stop as quickly.
+    Topic.GRANT_CHANGED: timedelta(seconds=1),
+    Topic.SECURITY_EVENT: timedelta(seconds=1),
 }
 
 

@@ -71,7 +71,19 @@ def post_form(settings: Settings, uri: str, form: Mapping[str, str], *, seconds:
     :raises CallFailed: there was no answer in time.
     """
     with _Call(settings, uri, seconds=seconds) as call:
-        return call.send("POST", headers=_HEADERS, form=form).status_code
+        return call.send("POST", headers=_HEADERS, body=form).status_code
+
+
+def post_text(
+    settings: Settings, uri: str, text: str, *, media_type: str, seconds: float
+) -> tuple[int, bytes]:
+    """Post a text to an address and return the status, and of a refusal (400) the body.
+
+    :raises CallFailed: there was no answer in time, or it cannot be used.
+    """
+    with _Call(settings, uri, seconds=seconds) as call:
+        answer = call.send("POST", headers={**_HEADERS, "Content-Type": media_type}, body=text.encode())
+        return answer.status_code, call.read(answer) if answer.status_code == 400 else b""
 
 
 @dataclass(frozen=True)
@@ -155,12 +167,12 @@ class _Call:
         self.adapter.close()
 
     def send(
-        self, method: str, *, headers: Mapping[str, str], form: Mapping[str, str] | None = None
+        self, method: str, *, headers: Mapping[str, str], body: Mapping[str, str] | bytes | None = None
     ) -> requests.Response:
         """Send the request and return the answer, its body unread."""
         named = {**headers, "Host": self.target.parts.netloc}
         try:
-            request = requests.Request(method, self.uri, headers=named, data=form).prepare()
+            request = requests.Request(method, self.uri, headers=named, data=body).prepare()
             self.answer = self.adapter.send(
                 request, stream=True, timeout=_READ_SECONDS, verify=self.trusted or True
             )

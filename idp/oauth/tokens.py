@@ -151,6 +151,34 @@ def mint_logout_token(mint: Mint, *, client_id: str, sid: uuid.UUID, sub: str | 
     return _sign(mint, claims, alg=alg, typ="logout+jwt")
 
 
+@dataclass(frozen=True)
+class SecurityEvent:
+    """What happened, for a Security Event Token; times are seconds of the epoch."""
+
+    jti: str
+    """The same whenever the same event is sent again."""
+    issued_at: int
+    happened_at: int
+    transaction: str | None
+    """The same in all events of one change."""
+    uri: str
+    subject: str
+    """Opaque id of what it happened to."""
+    details: dict[str, Any]
+
+
+def mint_security_event_token(mint: Mint, *, audience: str, event: SecurityEvent) -> str:
+    """Return a Security Event Token (RFC 8417 §2.2) with the subject beside the events (RFC 9493 §4.1)."""
+    claims: dict[str, Any] = {
+        "iss": mint.settings.issuer, "aud": audience, "iat": event.issued_at, "jti": event.jti,
+        "toe": event.happened_at, "sub_id": {"format": "opaque", "id": event.subject},
+        "events": {event.uri: event.details},
+    }  # fmt: skip
+    if event.transaction is not None:
+        claims["txn"] = event.transaction
+    return _sign(mint, claims, alg=ACCESS_TOKEN, typ="secevent+jwt")
+
+
 def mint_introspection_token(mint: Mint, *, audience: str, body: dict[str, Any], alg: str) -> str:
     """Return a signed introspection answer (RFC 9701 §5)."""
     claims = {"iss": mint.settings.issuer, "aud": audience, "iat": clock.epoch(clock.now()),

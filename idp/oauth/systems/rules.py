@@ -51,15 +51,5 @@ class KeysRefused(Refusal):
     status = 400
 
 
-class Change(StrEnum):
-    """What can happen to a delegation grant, as an agency's system is told of it; ``TEST`` is none."""
-
-    REQUESTED = "requested"
-    GRANTED = "granted"
-    SUSPENDED = "suspended"
-    RESTORED = "restored"
-    ENDED = "ended"
-    AGENCY_SUSPENDED = "agency-suspended"
-    """The agency itself: all of its grants that were active rest."""
-    AGENCY_RESTORED = "agency-restored"
-    TEST = "test"
+TEST = "test"
+"""An event that says nothing."""

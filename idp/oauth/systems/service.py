@@ -38,8 +38,8 @@ from idp.oauth.scopes import FOR_SYSTEMS
 from idp.oauth.systems.rules import (
     MOST_SYSTEMS,
     MOST_TESTS,
+    TEST,
     TESTS_IN_SECONDS,
-    Change,
     NoReceiver,
     SystemUnknown,
     TooManySystems,
@@ -197,15 +197,15 @@ def send_test_event(session: Session, member: Member, client_id: str) -> None:
     lately = clock.now() - timedelta(seconds=TESTS_IN_SECONDS)
     tests = select(func.count()).where(
         OutboxItem.recipient == client_id, OutboxItem.created_at > lately,
-        OutboxItem.name == event_name(client_id, Change.TEST),
+        OutboxItem.name == event_name(client_id, TEST),
     )  # fmt: skip
     if (session.scalar(tests) or 0) >= MOST_TESTS:
         raise TooManyTests
-    enqueue_event(session, client_id, Change.TEST, subject=client_id, state=None, at=clock.now())
+    enqueue_event(session, client_id, TEST, subject=client_id, state=None, at=clock.now())
 
 
 def enqueue_event(
-    session: Session, client_id: str, change: Change, *, subject: str, state: str | None, at: datetime,
+    session: Session, client_id: str, change: str, *, subject: str, state: str | None, at: datetime,
     transaction: UUID | None = None,
 ) -> None:  # fmt: skip
     """Add an event for one system to the outbox. ``subject`` is the id of the grant, agency or system."""
@@ -216,7 +216,7 @@ def enqueue_event(
     )  # fmt: skip
 
 
-def event_name(client_id: str, change: Change) -> str:
+def event_name(client_id: str, change: str) -> str:
     """Return what an event is called in the outbox, where its content is sealed."""
     return f"{client_id} {change}"
 
