@@ -183,7 +183,8 @@ class ChangedOwner(Base):
 class SignInFailure(Base):
     """A try with a wrong password, remembered for a day to slow down guessing; or a link that was asked for.
 
-    Both are what anybody can do to an address, and are counted without storing whose it is.
+    Both are what anybody can do to an address, and are counted without storing whose it is. So are the
+    agencies' addresses that an owner looks up.
     """
 
     __tablename__ = "sign_in_failures"

@@ -5,10 +5,13 @@ from idp.delegation.agency_views import AGENCY_LINKS
 from idp.delegation.api import DELEGATION_API
 from idp.delegation.customer_views import CUSTOMER
 from idp.delegation.disclosures.views import AGENCY_DISCLOSURES, OWNER_DISCLOSURES
+from idp.delegation.invitations.agency_views import AGENCY_INVITATIONS
+from idp.delegation.invitations.views import INVITATION
 from idp.delegation.owner_views import OWNER_DELEGATIONS
 from idp.delegation.proxy_login_views import OWNER_PROXY_LOGINS
 
 BLUEPRINTS = (
+    AGENCY_INVITATIONS, INVITATION,
     ACTIVITIES_API, AGENCY_DISCLOSURES, AGENCY_LINKS, DELEGATION_API, CUSTOMER, OWNER_DELEGATIONS,
     OWNER_DISCLOSURES, OWNER_PROXY_LOGINS,
 )  # fmt: skip

@@ -21,10 +21,37 @@ def records(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("agency-disclosures-refused", staff)
 
 
+def invitation(club: Club, crowd: Crowd) -> Iterator[Stop]:
+    """ご案内チラシ: made, followed by an owner without and with an account, withdrawn."""
+    agency, part = club.casting.agency(), club.casting.owner()
+    staff = crowd().enter_portal(agency.email)
+    staff.open(f"{club.idp}/agency/invitations")
+    yield Stop("invitations-empty", staff)
+    staff.fill({"貴社用のメモ": "展示場の入口"}).press("作る")
+    yield Stop("leaflet", staff)
+    address = staff.page.locator(".leaflet-address").inner_text()
+    owner = crowd().open(address)
+    yield Stop("invitation", owner)
+    yield Stop("invitation-ways", owner.press("手続きをはじめる"))
+    yield Stop("invitation-consent", owner.follow("会員の方").sign_in(part.email))
+    yield Stop("invitations", staff.open(f"{club.idp}/agency/invitations"))
+    yield Stop("invitation-withdraw", staff.follow("取り下げる"))
+    yield Stop("invitations-withdrawn", staff.press("取り下げる"))
+    yield Stop("invitation-over", crowd().open(address))
+
+
 CHAPTERS = {
     "records": Chapter(
         "第三者提供の記録",
         records,
         pages(idp="owner_disclosures.index owner_disclosures.wording agency_disclosures.show"),
+    ),
+    "invitation": Chapter(
+        "業者様のご案内チラシ",
+        invitation,
+        pages(
+            idp="agency_invitations.index agency_invitations.leaflet agency_invitations.ask_withdrawal "
+            "invitation.show invitation.ways"
+        ),
     ),
 }

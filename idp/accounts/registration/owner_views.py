@@ -24,6 +24,7 @@ from idp.accounts.rules import (
     SerialTaken,
     SerialUnknown,
 )
+from idp.accounts.sessions import access
 from idp.unit_of_work import current_database, current_session, discard, unit_of_work
 from idp.web import current_settings
 
@@ -166,7 +167,7 @@ def register(token: str) -> View:
 @blueprint.get("/done")
 def done() -> View:
     """Say that the owner is registered, and where to sign in."""
-    return render_template("accounts/owner_registration_done.html")
+    return render_template("accounts/owner_registration_done.html", errand=access.errand())
 
 
 @blueprint.errorhandler(LinkNotFresh)

@@ -25,7 +25,7 @@ from idp.accounts.rules import NotAnOwner, NotSignedIn
 from idp.accounts.sessions import service
 from idp.credentials import SecretKind
 from idp.unit_of_work import SAFE_METHODS, current_database, current_session, unit_of_work
-from idp.web import current_settings, here
+from idp.web import current_settings, here, own_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,6 +35,7 @@ OWNER_SIGN_IN = "sign_in.owner_sign_in"
 AGENCY_SIGN_IN = "sign_in.agency_sign_in"
 """Endpoints of the sign-in pages."""
 _BROWSER, _KNOWN = "browser", "known"
+_ERRAND, _ERRAND_KEPT = "errand", timedelta(days=1)
 _KEPT = (_BROWSER, _KNOWN)
 """What of the cookie outlives signing in and out."""
 
@@ -184,6 +185,22 @@ def sign_in(account: Account) -> BrowserSession:
     for unneeded in ("_id", "_fresh"):  # for protections of Flask-Login that we do not use
         cookie.pop(unneeded, None)
     return current
+
+
+def remember_errand(path: str) -> None:
+    """Keep in this browser, for a day, the page that somebody is on the way to.
+
+    It outlives the registration, whose mail brings them back without it, and ends with signing in.
+    """
+    cookie[_ERRAND] = [path, clock.epoch(clock.now() + _ERRAND_KEPT)]
+
+
+def errand() -> str:
+    """Return the page of ours that somebody was on the way to, or nothing."""
+    kept = cookie.get(_ERRAND)
+    if not isinstance(kept, list) or len(kept) != 2 or clock.epoch(clock.now()) >= kept[1]:
+        return ""
+    return own_path(kept[0], default="")
 
 
 def sign_out() -> None:

@@ -86,8 +86,10 @@ def _sign_in(template: str, form: SignInForm) -> View:
     except TooManyAttempts as refusal:
         form.form_errors.append(wait_words(refusal))
         return _show(template, form, status=TooManyAttempts.status)
+    errand = access.errand() if account.owner is not None else ""
     access.sign_in(account)
-    return redirect(own_path(request.args.get("next"), default=_home(form, account)), code=303)
+    target = own_path(request.args.get("next"), default=errand or _home(form, account))
+    return redirect(target, code=303)
 
 
 def _fits(form: SignInForm) -> bool:

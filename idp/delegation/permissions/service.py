@@ -123,6 +123,14 @@ def items_of(session: Session, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item for permission in permissions for item in permission.items))
 
 
+def all_that_can_be_allowed(session: Session, *, english: bool = False) -> list[str]:
+    """Return what every permission together allows, each line once, for whoever has not chosen yet."""
+    lines = session.scalars(
+        select(Permission.can_en if english else Permission.can).order_by(Permission.name)
+    )
+    return list(dict.fromkeys(line for told in lines for line in told))
+
+
 def known_permissions(session: Session) -> frozenset[str]:
     """Return every scope that delegation grants alone can give."""
     return frozenset(session.scalars(select(Permission.name)))
