@@ -18,16 +18,21 @@ from idp.accounts.people import find_account
 from idp.accounts.products.service import list_products
 from idp.accounts.profile.service import update_owner
 from idp.accounts.rules import NoSuchProduct, NotAnOwner
-from idp.accounts.sessions.access import current_account, owner_only
+from idp.accounts.sessions.access import current_account, forget_errand, owner_only
 from idp.delegation import service
 from idp.delegation.forms import ConsentForm, CustomerForm, consent_form
+from idp.delegation.invitations.rules import InvitationOver, InvitationUnknown, Standing
+from idp.delegation.invitations.service import find_open_invitation
+from idp.delegation.invitations.views import show_over
+from idp.delegation.lookups import LookupsUsedUp, note_lookup
 from idp.delegation.permissions.consent_text import ConsentText, consent_text
 from idp.delegation.permissions.service import ActingApp, acting_apps
 from idp.delegation.permissions.wordings import keep_wording, version_of
 from idp.delegation.rules import AgencyUnknown, AlreadyOpen, GrantState
 from idp.delegation.service import Consent
+from idp.errors import Refusal
 from idp.unit_of_work import current_session, discard
-from idp.web import current_settings
+from idp.web import current_settings, time_words
 
 CUSTOMER = Blueprint("customer", __name__, url_prefix="/account")
 View = str | tuple[str, int] | Response
@@ -53,6 +58,24 @@ def edit() -> View:
     return _show_form(form)
 
 
+@CUSTOMER.get("/permissions/new/<code>")
+@owner_only
+def begin_by_invitation(code: str) -> View:
+    """Show the consent to the agency of a leaflet, as if the owner had typed its address.
+
+    :raises InvitationUnknown: nobody made such a leaflet.
+    :raises InvitationOver: it leads nowhere any more.
+    """
+    invitation = find_open_invitation(current_session(), code)
+    form = CustomerForm.of(_owner())
+    form.invitation.data, form.agency_email.data = invitation.code, invitation.agency.email
+    agency, offer = _find_agency(form), _offer()
+    if agency is None:
+        return _show_form(form)
+    consent = consent_form(request.form, offer.text, offer.products, is_sent=False)
+    return _show_confirmation(form, consent, agency, offer=offer)
+
+
 @CUSTOMER.post("/edit")
 @owner_only
 def change() -> View:
@@ -65,18 +88,15 @@ def change() -> View:
     if request.form.get("step") == "back":
         return _show_form(form)
     agency = _find_agency(form) if form.agency_email.data else None
-    if form.agency_email.errors:
-        return _show_form(form, status=400)
+    refusal = _refuse_lookup(form, agency) or _refuse_invitation(form)
+    if refusal is not None or form.agency_email.errors:
+        return _show_form(form, status=refusal.status if refusal else 400)
     offer = _offer()
     consent = consent_form(request.form, offer.text, offer.products, is_sent="term" in request.form)
     is_complete = request.form.get("step") == "complete"
     if not is_complete or not _is_confirmed(consent, agency, version=offer.version):
-        return render_template(
-            "delegation/customer_confirm.html", form=form, consent=consent, agency=agency,
-            email=_owner().email, text=offer.text, version=offer.version,
-            has_changed=is_complete and request.form.get("wording", offer.version) != offer.version,
-        )  # fmt: skip
-    return _store(form, agency, lambda agency: _consent(consent, offer, agency))
+        return _show_confirmation(form, consent, agency, offer=offer, is_complete=is_complete)
+    return _store(form, agency, lambda agency: _consent(consent, offer, agency, code=form.invitation.data))
 
 
 @dataclass(frozen=True)
@@ -96,8 +116,20 @@ def _offer() -> Offer:
     return Offer(apps, list_products(session, _owner_id()), text, version_of(text.lines()))
 
 
-def _consent(form: ConsentForm, offer: Offer, agency: Agency) -> Consent:
+def _show_confirmation(
+    form: CustomerForm, consent: ConsentForm, agency: Agency | None, *, offer: Offer,
+    is_complete: bool = False,
+) -> View:  # fmt: skip
+    return render_template(
+        "delegation/customer_confirm.html", form=form, consent=consent, agency=agency,
+        email=_owner().email, text=offer.text, version=offer.version,
+        has_changed=is_complete and request.form.get("wording", offer.version) != offer.version,
+    )  # fmt: skip
+
+
+def _consent(form: ConsentForm, offer: Offer, agency: Agency, *, code: str | None) -> Consent:
     """Return what was chosen, and keep the text that was read."""
+    invitation = find_open_invitation(current_session(), code) if code else None
     chosen, numbers = form.chosen_steps(), form.chosen_products()
     permissions = [
         step.names for app in offer.apps for step in app.steps if chosen.get(app.client_id) == step.name
@@ -108,6 +140,7 @@ def _consent(form: ConsentForm, offer: Offer, agency: Agency) -> Consent:
         products=None if numbers is None else frozenset(
             product.id for product in offer.products if product.product_id in numbers
         ),
+        invitation_id=invitation.id if invitation and invitation.agency_id == agency.id else None,
     )  # fmt: skip
 
 
@@ -128,6 +161,7 @@ def _store(form: CustomerForm, agency: Agency | None, consent: Callable[[Agency]
             _("%(agency)s 様に、ログイン連携の申請をお送りしました。許可されるとメールでお知らせします。",
               agency=agency.name), "success",
         )  # fmt: skip
+        forget_errand()
     else:
         flash(_("登録情報を変更しました。"), "success")
     return redirect(url_for(".show"), code=303)
@@ -140,6 +174,39 @@ def _is_confirmed(consent: ConsentForm, agency: Agency | None, *, version: str) 
         return not shown
     same = shown == str(agency.id) and request.form.get("wording") == version
     return consent.validate() and same
+
+
+def _refuse_lookup(form: CustomerForm, agency: Agency | None) -> Refusal | None:
+    """Count an address that was typed, known or not; one that is only confirmed was counted before."""
+    was_shown = agency is not None and request.form.get("agency_id") == str(agency.id)
+    if not form.agency_email.data or was_shown:
+        return None
+    try:
+        note_lookup(current_session(), _owner_id(), per_hour=current_settings().agency_lookups_per_hour)
+    except LookupsUsedUp as refusal:
+        form.agency_email.errors = [
+            _("メールアドレスの確認が続いたため、いまはお調べできません。%(time)s以降に、もう一度お試しください。"
+              "お急ぎのときは %(phone)s へお電話ください。", time=time_words(refusal.again_at),
+              phone=current_settings().contact_phone)
+        ]  # fmt: skip
+        return refusal
+    return None
+
+
+def _refuse_invitation(form: CustomerForm) -> Refusal | None:
+    """Let the owner type the address themselves where the leaflet was withdrawn while they read."""
+    if not form.invitation.data:
+        return None
+    try:
+        find_open_invitation(current_session(), form.invitation.data)
+    except (InvitationOver, InvitationUnknown):
+        form.invitation.data = form.agency_email.data = ""
+        form.agency_email.errors = [
+            _("お使いのご案内は、使えなくなりました。申請を続けるときは、相手にご確認のうえ、"
+              "販売店・業者様のメールアドレスを入力してください。")
+        ]  # fmt: skip
+        return InvitationOver(Standing.WITHDRAWN)
+    return None
 
 
 def _find_agency(form: CustomerForm) -> Agency | None:
@@ -189,3 +256,7 @@ def _owner() -> Account:
 def _show_form(form: CustomerForm, *, towns: tuple[object, ...] = (), status: int = 200) -> View:
     page = render_template("delegation/customer_edit.html", form=form, towns=towns, email=_owner().email)
     return page, status
+
+
+for _over in (InvitationOver, InvitationUnknown):
+    CUSTOMER.register_error_handler(_over, show_over)

@@ -15,6 +15,7 @@ from idp.accounts.forms import EMAIL_SHAPE, ClubForm, LineField
 from idp.accounts.models import Product
 from idp.accounts.profile.forms import OwnerProfileForm
 from idp.accounts.rules import ProxyLoginMail
+from idp.delegation.invitations.rules import read
 from idp.delegation.permissions.consent_text import ConsentText
 from idp.delegation.rules import DEFAULT_TERM_MONTHS, TERMS_MONTHS
 
@@ -27,6 +28,8 @@ TERM_NAMES = {3: _l("3か月"), 12: _l("1年"), 36: _l("3年")}
 class CustomerForm(OwnerProfileForm):
     """お客様情報 with the address of an agency that may sign in for the owner."""
 
+    invitation = LineField("", read, validators=[])
+    """Code of the agency's leaflet that brought the owner here; it fills in the address, no more."""
     agency_email = LineField(
         _l("ログインを許可する販売店・業者様のメールアドレス"),
         fold_email,

@@ -58,6 +58,8 @@ class Consent:
     wording: str = WORDING
     products: frozenset[uuid.UUID] | None = None
     """Ids of those of the owner's products that it is limited to; None for all."""
+    invitation_id: uuid.UUID | None = None
+    """The agency's leaflet that brought the owner here."""
 
 
 def find_agency(session: Session, email: str) -> Agency:
@@ -106,7 +108,7 @@ def request_grant(session: Session, owner: Account, consent: Consent, *, answer_
         id=credentials.new_id(), owner_id=owner.id, agency_id=agency.id,
         permissions=" ".join(sorted(consent.permissions)), term_months=consent.term_months,
         state=GrantState.REQUESTED, wording=consent.wording, requested_at=now,
-        lapses_at=lapse_moment(now, answer_days),
+        lapses_at=lapse_moment(now, answer_days), invitation_id=consent.invitation_id,
     )  # fmt: skip
     try:
         with session.begin_nested():

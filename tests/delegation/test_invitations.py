@@ -15,7 +15,8 @@ from idp.audit.events import Event
 from idp.delegation.invitations import service
 from idp.delegation.invitations.models import AgencyInvitation
 from idp.delegation.invitations.rules import ALPHABET, CODE_LENGTH, read, written
-from idp.demo import HANAKO, MINORU, MIRAI, PASSWORD, MemberPart
+from idp.delegation.models import Grant
+from idp.demo import HANAKO, MINORU, MIRAI, PASSWORD, SAKURA, MemberPart
 from tests.accounts.visitor import Visitor
 from tests.world import APPROVER, LOGIN_ONLY, MANAGER, RIVAL, VIEWER, World
 
@@ -140,7 +141,7 @@ def test_it_looks_the_same_to_a_customer_and_to_a_stranger(world: World) -> None
 def test_an_owner_who_is_signed_in_goes_straight_to_the_consent(world: World) -> None:
     code, owner = made(world), world.browser(MINORU)
     ways = begin(owner, code).location
-    assert owner.get(ways).location == f"/invitation/{code}/consent"
+    assert owner.get(ways).location == f"/account/permissions/new/{code}"
 
 
 def test_somebody_who_is_not_signed_in_chooses_between_signing_in_and_registering(world: World) -> None:
@@ -150,15 +151,15 @@ def test_somebody_who_is_not_signed_in_chooses_between_signing_in_and_registerin
     [sign_in] = re.findall(r'href="(/sign-in\?next=[^"]+)"', ways)
     page = browser.get(sign_in)
     answer = browser.submit(sign_in, page=page, email=MINORU.email, password=PASSWORD)
-    assert answer.location == f"/invitation/{code}/consent"
+    assert answer.location == f"/account/permissions/new/{code}"
 
 
 def test_who_registers_in_between_is_led_on_from_there(world: World) -> None:
     code, browser = made(world), world.browser()
     begin(browser, code)
-    assert f"/sign-in?next=/invitation/{code}/consent" in browser.get("/register/owner/done").text
+    assert f"/sign-in?next=/account/permissions/new/{code}" in browser.get("/register/owner/done").text
     answer = browser.sign_in(MINORU.email, PASSWORD)
-    assert answer.location == f"/invitation/{code}/consent"
+    assert answer.location == f"/account/permissions/new/{code}"
     browser.post("/oauth/end-session", {"csrf_token": browser.token()})
     assert browser.sign_in(MINORU.email, PASSWORD).location == "/account"  # it led on once
 
@@ -180,7 +181,7 @@ def test_a_leaflet_of_an_agency_that_is_not_in_business_says_so(
     code, agency_id = made(world), world.agency(MIRAI).id
     world.write(lambda session: setattr(session.get_one(Agency, agency_id), "status", status))
     browser = world.browser(MINORU)
-    for path in (f"/invitation/{code}", f"/invitation/{code}/ways", f"/invitation/{code}/consent"):
+    for path in (f"/invitation/{code}", f"/invitation/{code}/ways", f"/account/permissions/new/{code}"):
         page = browser.get(path)
         assert page.status_code == 410
         assert words in page.text
@@ -206,3 +207,65 @@ def test_a_code_is_read_however_it_is_typed(world: World) -> None:
     wide = "".join(chr(ord(character) + 0xFEE0) for character in code)
     assert read(wide) == read(code)
     assert written(read(code)) == code
+
+
+# --- the consent that comes of it -----------------------------------------------------------------------
+
+
+def consent_page(browser: Visitor, code: str) -> TestResponse:
+    begin(browser, code)
+    return browser.get(f"/account/permissions/new/{code}")
+
+
+def confirm(browser: Visitor, page: TestResponse) -> TestResponse:
+    return browser.submit("/account/edit", page=page, step="complete")
+
+
+def test_the_consent_is_the_owners_own_and_names_the_leaflet_it_came_by(world: World) -> None:
+    code, owner, grants = made(world), world.browser(MINORU), world.count(Grant)
+    page = consent_page(owner, code)
+    assert MIRAI.name in page.text
+    assert world.count(Grant) == grants  # it grants nothing by itself
+    assert confirm(owner, page).location == "/account"
+    grant = world.grant(MINORU)
+    assert (grant.state, grant.invitation_id) == ("requested", newest(world).id)
+    card = world.browser(MANAGER).get(LIST).text
+    assert [re.sub(r"\s", "", found) for found in re.findall(r"<dd>(\s*\d+人\s*)</dd>", card)] == [
+        "1人",
+        "1人",
+    ]
+
+
+def test_a_consent_by_address_names_no_leaflet(world: World) -> None:
+    made(world)
+    owner = world.browser(MINORU)
+    confirm(owner, owner.submit("/account/edit", agency_email=MIRAI.email))
+    assert world.grant(MINORU).invitation_id is None
+
+
+def test_a_leaflet_does_not_vouch_for_another_agency(world: World) -> None:
+    code, owner = made(world), world.browser(MINORU)
+    page = owner.submit("/account/edit", page=consent_page(owner, code), agency_email=SAKURA.email)
+    confirm(owner, page)
+    assert world.grant(MINORU, SAKURA).invitation_id is None
+
+
+def test_a_leaflet_withdrawn_while_the_owner_reads_has_the_address_typed_instead(world: World) -> None:
+    code, owner, grants = made(world), world.browser(MINORU), world.count(Grant)
+    page = consent_page(owner, code)
+    withdraw(world)
+    refused = confirm(owner, page)
+    assert refused.status_code == 410
+    assert "お使いのご案内は、使えなくなりました" in refused.text
+    assert MIRAI.email not in refused.text
+    assert world.count(Grant) == grants
+    confirm(owner, owner.submit("/account/edit", page=refused, agency_email=MIRAI.email))
+    assert world.grant(MINORU).invitation_id is None
+
+
+def test_an_owner_who_has_allowed_it_already_is_told(world: World) -> None:
+    assert "すでに許可しています" in consent_page(world.browser(HANAKO), made(world)).text
+
+
+def test_staff_cannot_consent_for_anybody(world: World) -> None:
+    assert world.browser(MANAGER).get(f"/account/permissions/new/{made(world)}").status_code == 403

@@ -97,7 +97,14 @@ def test_the_least_is_chosen_at_first(world: World, minoru: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["INFO@Mirai-Denko.EXAMPLE", " info@mirai-denko.example ", "ｉｎｆｏ@mirai-denko.example"]
+    "typed",
+    [
+        "INFO@Mirai-Denko.EXAMPLE",
+        " info@mirai-denko.example ",
+        "ｉｎｆｏ@mirai-denko.example",
+        "info@ｍirai-denko.example",
+        "in\u200bfo@mirai-denko.example",
+    ],
 )
 def test_an_address_that_is_written_differently_reaches_the_same_agency(
     world: World, minoru: Visitor, typed: str

@@ -195,6 +195,11 @@ def remember_errand(path: str) -> None:
     cookie[_ERRAND] = [path, clock.epoch(clock.now() + _ERRAND_KEPT)]
 
 
+def forget_errand() -> None:
+    """Forget the page: they have arrived."""
+    cookie.pop(_ERRAND, None)
+
+
 def errand() -> str:
     """Return the page of ours that somebody was on the way to, or nothing."""
     kept = cookie.get(_ERRAND)

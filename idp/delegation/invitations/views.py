@@ -30,7 +30,7 @@ def begin(code: str) -> View:
     """Count that somebody goes on, once in each browser, and remember where they are going."""
     session = current_session()
     invitation = service.find_open_invitation(session, code)
-    consent = url_for(".consent", code=written(read(code)))
+    consent = url_for("customer.begin_by_invitation", code=written(read(code)))
     if access.errand() != consent:
         service.count_opened(session, invitation.id)
         access.remember_errand(consent)
@@ -41,19 +41,11 @@ def begin(code: str) -> View:
 def ways(code: str) -> View:
     """Lead an owner on to the consent; let everybody else choose between signing in and registering."""
     invitation = service.find_open_invitation(current_session(), code)
-    consent = url_for(".consent", code=written(read(code)))
+    consent = url_for("customer.begin_by_invitation", code=written(read(code)))
     here = access.current_browser_session()
     if here is not None and here.account.owner is not None:
         return redirect(consent, code=303)
     return render_template("delegation/invitation_ways.html", agency=invitation.agency, consent=consent)
-
-
-@INVITATION.get("/<code>/consent")
-@access.owner_only
-def consent(code: str) -> View:
-    """Show an owner the consent, with the agency filled in."""
-    invitation = service.find_open_invitation(current_session(), code)
-    return redirect(url_for("customer.edit", agency=invitation.agency.email), code=303)
 
 
 def show_over(refusal: InvitationOver | InvitationUnknown) -> View:
