@@ -51,7 +51,7 @@ CHAPTERS = {
         invitation,
         pages(
             idp="agency_invitations.index agency_invitations.leaflet agency_invitations.ask_withdrawal "
-            "invitation.show invitation.ways"
+            "invitation.show invitation.ways customer.begin_by_invitation"
         ),
     ),
 }
