@@ -38,6 +38,7 @@ class BearerIdentity:
     :ivar session_id: browser session, or the act-as session under act.
     :ivar grant_id: the delegation grant under act.
     :ivar family_id: the authorization that the token grew out of.
+    :ivar products: ids of the products that the grant is limited to; None for all of the owner's.
     """
 
     subject: UUID
@@ -49,6 +50,11 @@ class BearerIdentity:
     sub: str = ""
     scheme: str = "Bearer"
     family_id: UUID | None = None
+    products: frozenset[UUID] | None = None
+
+    def sees(self, product_id: UUID) -> bool:
+        """Whether a product of the owner's may be seen and changed; under act they may have chosen."""
+        return self.products is None or product_id in self.products
 
     @property
     def is_acting(self) -> bool:

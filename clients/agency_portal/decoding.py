@@ -21,6 +21,7 @@ from clients.agency_portal.rules import (
     Permission,
     Product,
     Services,
+    Words,
     effective_state,
 )
 from clients.relying_party import ProviderUnavailable, clock
@@ -87,6 +88,8 @@ def grant(data: Mapping[str, Any]) -> Grant:
         ended_at=_moment(data["ended_at"]),
         last_used_at=_moment(data["last_used_at"]),
         owner=_owner(data["owner"], hidden=not shown),
+        words=tuple(_words(item) for item in data.get("permissions_words", [])),
+        all_products=data.get("all_products") is not False,
         products=tuple(_product(item) for item in data.get("products", [])) if shown else (),
     )
 
@@ -123,6 +126,10 @@ def _owner(data: Mapping[str, Any], *, hidden: bool) -> Owner:
         street=shown("street"),
         registered_at=clock.from_iso(data["registered_at"]),
     )
+
+
+def _words(data: Mapping[str, Any]) -> Words:
+    return Words(str(data["title"]), str(data["title_en"]))
 
 
 def _product(data: Mapping[str, Any]) -> Product:

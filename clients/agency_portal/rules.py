@@ -124,6 +124,14 @@ class Product:
     services: Services
 
 
+@dataclass(frozen=True)
+class Words:
+    """A name in both languages."""
+
+    title: str
+    title_en: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Grant:
     """A delegation grant of this agency."""
@@ -138,6 +146,10 @@ class Grant:
     ended_at: datetime | None
     last_used_at: datetime | None
     owner: Owner
+    words: tuple[Words, ...] = ()
+    """What the owner allowed, as the application where it is used calls it."""
+    all_products: bool = True
+    """Whether it is about whatever products the owner has; else about ``products`` alone."""
     products: tuple[Product, ...] = ()
 
     @property

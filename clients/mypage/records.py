@@ -84,6 +84,15 @@ class Product:
         return watch.joined_at if watch.joined else None
 
 
+@dataclass(frozen=True)
+class Products:
+    """The products of the person whose page this is."""
+
+    all: tuple[Product, ...]
+    limited: bool
+    """Whether these are those alone that the owner has chosen for whoever acts."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Permission:
     """A grant that lets an agency sign in, or asks to."""
@@ -124,7 +133,7 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
         raise ProviderUnavailable("profile has another form") from error
 
 
-def read_products(data: Mapping[str, Any]) -> tuple[Product, ...]:
+def read_products(data: Mapping[str, Any]) -> Products:
     """Read ``GET /api/me/products``.
 
     :raises ProviderUnavailable: it has another form.
@@ -132,7 +141,7 @@ def read_products(data: Mapping[str, Any]) -> tuple[Product, ...]:
     items = data.get("items")
     if not isinstance(items, list):
         raise ProviderUnavailable("products have another form")
-    return tuple(read_product(item) for item in items)
+    return Products(tuple(read_product(item) for item in items), limited=data.get("limited") is True)
 
 
 def read_product(data: Mapping[str, Any]) -> Product:

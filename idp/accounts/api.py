@@ -14,7 +14,7 @@ from idp import clock
 from idp.accounts.models import Account, Member, OwnerProfile, Product
 from idp.accounts.people import find_account, find_member, get_member_in_good_standing
 from idp.accounts.products.service import ChangedBy, change_services, joined_at, list_products
-from idp.accounts.rules import MemberRole, NotAnOwner, Service
+from idp.accounts.rules import MemberRole, NoSuchProduct, NotAnOwner, Service
 from idp.unit_of_work import current_session
 from idp.web import BearerIdentity, problem, require_scope
 
@@ -44,10 +44,12 @@ def profile() -> Response:
 
 @blueprint.get("/me/products")
 def products() -> Response:
-    """Answer with the owner's products."""
+    """Answer with the owner's products; under act with those alone that the permission is about."""
     identity = require_scope(own="products", act="mypage.read")
     account, _profile = _owner(identity.subject)
-    return jsonify(items=[product_json(product) for product in list_products(current_session(), account.id)])
+    products = [one for one in list_products(current_session(), account.id) if identity.sees(one.id)]
+    limited = {} if identity.products is None else {"limited": True}
+    return jsonify(items=[product_json(product) for product in products], **limited)
 
 
 @blueprint.patch("/me/products/<uuid:product_id>")
@@ -61,6 +63,8 @@ def change_product(product_id: UUID) -> Response:
         return problem(
             400, "Bad Request", detail='Send {"services": {"<name>": true or false}} with known names.'
         )
+    if not identity.sees(product_id):
+        raise NoSuchProduct
     product = change_services(
         current_session(), account.id, product_id=product_id,
         join=frozenset(name for name, join in wanted.services.items() if join),

@@ -7,7 +7,7 @@ only on this server's own pages, by a signed-in owner.
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -15,7 +15,6 @@ from flask import Blueprint, Response, jsonify, request
 from idp import clock
 from idp.accounts.api import product_json
 from idp.accounts.models import Member
-from idp.accounts.products.service import list_products
 from idp.accounts.rules import RoleMayNot
 from idp.delegation import service
 from idp.delegation.activities.models import Activity
@@ -30,6 +29,8 @@ from idp.delegation.history import (
 )
 from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, page_of_grants
 from idp.delegation.models import Grant
+from idp.delegation.permissions.products import visible_products
+from idp.delegation.permissions.service import PermissionWords, granted_words, words_by_name
 from idp.delegation.rules import GrantState, GrantUnknown, OwnerNotActive, OwnRequest, TransitionRefused
 from idp.unit_of_work import current_session
 from idp.web import problem, require_scope
@@ -53,8 +54,9 @@ def list_delegations() -> Response:
         page = page_of_grants(session, agency_id, _query(), member=member)
     except (ParameterRefused, CursorUnreadable) as error:
         return problem(400, "invalid_parameter", detail=str(error) or "cursor")
+    known = words_by_name(session)
     return jsonify(
-        items=[_grant(grant) for grant in page.grants], next_cursor=page.next_cursor,
+        items=[_grant(grant, known) for grant in page.grants], next_cursor=page.next_cursor,
         counts=counts_by_state(session, agency_id, member=member),
     )  # fmt: skip
 
@@ -88,8 +90,9 @@ def release_delegation(grant_id: uuid.UUID) -> Response:
 def my_delegations() -> Response:
     """List the owner's own grants. Never under act: consents are not the agency's business."""
     identity = require_scope(own="delegations.read")
-    grants = service.grants_of_owner(current_session(), identity.subject)
-    return jsonify(items=[_own_grant(grant) for grant in grants])
+    session = current_session()
+    grants, known = service.grants_of_owner(session, identity.subject), words_by_name(session)
+    return jsonify(items=[_own_grant(grant, known) for grant in grants])
 
 
 @DELEGATION_API.get("/me/proxy-logins")
@@ -196,12 +199,13 @@ def _limit(text: str | None) -> int:
 
 def _shown(grant: Grant) -> Response:
     """Return one grant in full: the owner's data and products only while it is requested or active."""
-    body, visible = _grant(grant), _owner_is_visible(grant)
+    session = current_session()
+    body, visible = _grant(grant, words_by_name(session)), _owner_is_visible(grant)
     profile = grant.owner.owner
     if visible and profile is not None:
         body["owner"] |= {"furigana": grant.owner.furigana, "prefecture": profile.prefecture,
                           "city": profile.city, "street": profile.street}  # fmt: skip
-    products = list_products(current_session(), grant.owner_id) if visible else []
+    products = visible_products(session, grant) if visible else []
     return jsonify({**body, "products": [product_json(product) for product in products]})
 
 
@@ -211,14 +215,24 @@ def _owner_is_visible(grant: Grant) -> bool:
     return not service.is_over(grant, clock.now())
 
 
-def _grant(grant: Grant) -> dict[str, Any]:
+def _allowed(grant: Grant, known: Mapping[str, PermissionWords]) -> dict[str, Any]:
+    """Return what the owner allowed, as scopes and as relying parties' words for them."""
+    words = granted_words(known, grant.permission_set)
+    return {
+        "permissions": grant.permissions.split(), "all_products": grant.all_products,
+        "permissions_words": [{"title": one.title, "title_en": one.title_en} for one in words],
+        "term_months": grant.term_months,
+    }  # fmt: skip
+
+
+def _grant(grant: Grant, known: Mapping[str, PermissionWords]) -> dict[str, Any]:
     visible = _owner_is_visible(grant)
     profile = grant.owner.owner
     return {
-        "id": str(grant.id), "state": grant.state, "permissions": grant.permissions.split(),
-        "term_months": grant.term_months, "requested_at": clock.iso(grant.requested_at),
-        "decided_at": _iso(grant.decided_at), "expires_at": _iso(grant.expires_at),
-        "ended_at": _iso(grant.ended_at), "last_used_at": _iso(grant.last_used_at),
+        "id": str(grant.id), "state": grant.state, **_allowed(grant, known),
+        "requested_at": clock.iso(grant.requested_at), "decided_at": _iso(grant.decided_at),
+        "expires_at": _iso(grant.expires_at), "ended_at": _iso(grant.ended_at),
+        "last_used_at": _iso(grant.last_used_at),
         "owner": {
             "user_id": profile.user_id if profile else 0,
             "email": grant.owner.email if visible else None, "name": grant.owner.name if visible else None,
@@ -227,10 +241,10 @@ def _grant(grant: Grant) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _own_grant(grant: Grant) -> dict[str, Any]:
+def _own_grant(grant: Grant, known: Mapping[str, PermissionWords]) -> dict[str, Any]:
     return {
-        "id": str(grant.id), "state": grant.state, "permissions": grant.permissions.split(),
-        "term_months": grant.term_months, "requested_at": clock.iso(grant.requested_at),
+        "id": str(grant.id), "state": grant.state, **_allowed(grant, known),
+        "requested_at": clock.iso(grant.requested_at),
         "expires_at": _iso(grant.expires_at), "ended_at": _iso(grant.ended_at),
         "last_used_at": _iso(grant.last_used_at),
         "agency": {"name": grant.agency.name, "email": grant.agency.email,

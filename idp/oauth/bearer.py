@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
+from idp.delegation.permissions.products import limited_products
 from idp.oauth.dpop import ProofRefused, check_proof
 from idp.oauth.issuing import find_live_client, live_act_as, live_scope, standing_of
 from idp.oauth.models import TokenFamily
@@ -121,7 +122,9 @@ def _identify_act_as(session: Session, mint: Mint, claims: AccessClaims) -> Bear
     act_as = live_act_as(session, claims.sid, settings=mint.settings) if claims.sid else None
     if act_as is None or act_as.audience != claims.audience:
         return None
+    limited = limited_products(session, act_as.grant)
     return BearerIdentity(
         act_as.grant.owner_id, claims.client_id, claims.scope & frozenset({*act_as.scope.split(), "openid"}),
         act_as.id, actor=act_as.actor_id, grant_id=act_as.grant_id, sub=claims.sub,
+        products=None if limited is None else frozenset(product.id for product in limited),
     )  # fmt: skip

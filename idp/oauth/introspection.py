@@ -121,7 +121,7 @@ def _describe_access_token(session: Session, mint: Mint, claims: AccessClaims) -
     act_as = live_act_as(session, claims.sid, settings=mint.settings) if claims.sid else None
     if act_as is None or act_as.audience != claims.audience:
         return None
-    return {**body, **act_claim(act_as).as_claims()}
+    return {**body, **act_claim(session, act_as).as_claims()}
 
 
 def _words(scope: frozenset[str]) -> str:

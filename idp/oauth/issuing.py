@@ -18,6 +18,7 @@ from idp.delegation import proxy_logins
 from idp.delegation.authority import NoAuthority, session_authority
 from idp.delegation.exchange_rules import AudienceFacts, ClientFacts
 from idp.delegation.models import ActAsSession
+from idp.delegation.permissions.products import limited_products
 from idp.oauth.claims_parameter import requested_claims
 from idp.oauth.client_metadata import CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE
 from idp.oauth.clients import find_client
@@ -182,7 +183,7 @@ def issue(
     :raises InvalidTargetError: the client may not ask for that resource any more.
     """
     family, act_as = standing.family, standing.act_as
-    act = act_claim(act_as) if act_as else None
+    act = act_claim(session, act_as) if act_as else None
     subject = Subject(
         sub=subject_for(mint.settings, family.client, family.account_id),
         client_id=family.client_id, scope=scope,
@@ -201,7 +202,7 @@ def issue(
     if "openid" in scope:
         answer["id_token"] = mint_id_token(
             mint, subject, alg=family.client.id_token_signed_response_alg, access_token=token, nonce=nonce,
-            extra=banner_claims(act_as) if act_as else requested_claims(family, "id_token"),
+            extra=banner_claims(act_as, act) if act_as and act else requested_claims(family, "id_token"),
         )  # fmt: skip
     if with_refresh_token and act_as is None and REFRESH_TOKEN in family.client.grant_types:
         bound_to = None if family.client.is_confidential else jkt
@@ -214,18 +215,19 @@ def token_type(jkt: str | None) -> str:
     return "Bearer" if jkt is None else "DPoP"
 
 
-def act_claim(act_as: ActAsSession) -> ActClaim:
+def act_claim(session: Session, act_as: ActAsSession) -> ActClaim:
     """Return who acts, in opaque ids: a member of staff, or the agency's own system by its client id."""
-    actor = act_as.actor_id
+    actor, limited = act_as.actor_id, limited_products(session, act_as.grant)
     return ActClaim(
         act_as.client_id if actor is None else str(actor), act_as.grant.agency_id, act_as.grant_id,
         profile="service" if actor is None else "user",
+        products=None if limited is None else tuple(product.product_id for product in limited),
     )  # fmt: skip
 
 
-def banner_claims(act_as: ActAsSession) -> dict[str, Any]:
+def banner_claims(act_as: ActAsSession, act: ActClaim) -> dict[str, Any]:
     """Return what the relying party's banner shows: names, and when the proxy login is over."""
-    claims = act_claim(act_as).as_claims()
+    claims = act.as_claims()
     claims["act"]["name"] = act_as.actor_name
     claims["act"]["org"]["name"] = act_as.grant.agency.name
     return {**claims, "name": act_as.grant.owner.name, "session_expiry": clock.epoch(act_as.expires_at)}

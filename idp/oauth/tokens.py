@@ -49,11 +49,14 @@ class ActClaim:
     delegation: uuid.UUID
     profile: str
     """``user``, or ``service`` for an agency's own system."""
+    products: tuple[int, ...] | None = None
+    """Product IDs that the owner has limited it to; None for all."""
 
     def as_claims(self) -> dict[str, Any]:
-        """Return the claims ``act`` and ``delegation``."""
+        """Return the claims ``act`` and ``delegation``, and ``products`` where the owner has chosen some."""
         act = {"sub": self.sub, "sub_profile": self.profile, "org": {"id": str(self.organization)}}
-        return {"act": act, "delegation": str(self.delegation)}
+        limited = {} if self.products is None else {"products": list(self.products)}
+        return {"act": act, "delegation": str(self.delegation), **limited}
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class PlayedServer:
     """What the server is asked, and what it answers."""
 
     def __init__(self) -> None:
-        self.products = [product()]
+        self.products, self.limited = [product()], False
         self.permissions: list[dict[str, Any]] = []
         self.running: list[dict[str, Any]] = []
         self.keys = [KEY]
@@ -199,7 +199,7 @@ class PlayedServer:
         if path == "/api/me/profile":
             return _json(200, PROFILE)
         if path == "/api/me/products":
-            return _json(200, {"items": self.products})
+            return _json(200, {"items": self.products} | ({"limited": True} if self.limited else {}))
         if path == "/api/me/delegations":
             return _json(200, {"items": self.permissions})
         if path == "/api/me/proxy-logins":

@@ -87,6 +87,16 @@ def test_a_grant_for_reading_says_that_settings_cannot_be_changed(browser: Brows
     assert '<ulclass="cannot"><li>サービスの設定変更</li>' not in "".join(browser.open(PAGE).text.split())
 
 
+def test_what_the_owner_allowed_is_called_as_the_application_calls_it(browser: Browser) -> None:
+    words = [{"title": "お庭を見る", "title_en": "See the garden"}]
+    browser.server.grants = [grant(1001, "active", permissions_words=words, all_products=False)]
+    page = browser.open(PAGE).text
+    assert "お庭を見る" in page
+    assert "下の登録製品だけです。" in page
+    browser.server.grants = [grant(1001, "active")]
+    assert "下の登録製品だけです。" not in browser.open(PAGE).text
+
+
 def test_a_suspended_grant_offers_only_its_end(browser: Browser) -> None:
     browser.server.grants = [grant(1001, "suspended")]
     assert "停止中" in browser.open(PAGE).text

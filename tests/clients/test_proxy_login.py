@@ -101,6 +101,19 @@ def test_with_setting_permission_services_can_be_changed(browser: Browser, serve
     assert patch in server.api_calls
 
 
+def test_a_limited_permission_is_said_where_products_are_shown(
+    browser: Browser, server: PlayedServer
+) -> None:
+    browser.start_proxy_login()
+    limited = "お客様が許可した製品だけを表示しています。"
+    assert limited not in browser.open("/products").text
+    server.limited = True
+    for page in ("/home", "/products"):
+        assert limited in browser.open(page).text
+    server.products = []
+    assert limited in browser.open("/power").text
+
+
 def test_with_reading_permission_alone_services_are_not_offered_and_refused(
     browser: Browser, server: PlayedServer
 ) -> None:

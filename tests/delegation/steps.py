@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from idp.accounts.models import Account, Member
+from idp.accounts.models import Account, Member, Product
 from idp.cli import cli
 from idp.delegation import passing_time, service, standing
 from idp.delegation.models import Grant
@@ -21,11 +21,13 @@ from tests.world import MANAGER, World
 
 def ask(
     world: World, owner: OwnerPart = MINORU, *, agency: AgencyPart = MIRAI,
-    permissions: Iterable[str] = (READ,), months: int = 12,
+    permissions: Iterable[str] = (READ,), months: int = 12, serials: Iterable[str] = (),
 ) -> UUID:  # fmt: skip
-    """Let an owner consent; return the id of the requested grant."""
+    """Let an owner consent, for these products or all; return the id of the requested grant."""
     owner_id, agency_id = world.account(owner).id, world.agency(agency).id
-    consent = Consent(agency_id, frozenset(permissions), months)
+    units = select(Product.id).where(Product.serial_number.in_(list(serials)))
+    products = frozenset(world.read(lambda session: session.scalars(units).all())) or None
+    consent = Consent(agency_id, frozenset(permissions), months, products=products)
     return world.write(
         lambda session: (
             service.request_grant(session, session.get_one(Account, owner_id), consent, answer_days=30).id

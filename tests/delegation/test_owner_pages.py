@@ -61,6 +61,7 @@ TOLD = {
     "remote_serial_number": "室内リモコン製造番号", "installation_postal_code": "設置場所郵便番号",
     "watch": "見守りサービス", "weather_warning": "気象警報自動制御",
     "early_advisory": "早期注意情報自動制御", "ai_control": "AI自動制御", "permissions": "許可する内容",
+    "permissions_words": "許可する内容", "all_products": "許可する製品",
     "term_months": "許可する期間", "requested_at": "申請日",
 }  # fmt: skip
 OF_THE_GRANT_ITSELF = {"id", "state", "decided_at", "expires_at", "ended_at", "last_used_at"}

@@ -4,8 +4,11 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from idp import clock
+from idp.accounts.folding import fold_search
+from idp.accounts.products.service import list_products
 from idp.delegation.models import Grant, GrantProduct
 from idp.delegation.permissions.models import ConsentWording
 from idp.delegation.permissions.products import visible_products
@@ -16,8 +19,10 @@ from idp.demo import HANAKO, ICHIRO, SAKURA
 from idp.demo_permissions import MYPAGE_PERMISSIONS
 from tests.accounts.visitor import Visitor, forms_of
 from tests.clients_of_the_world import MYAPP_READ
+from tests.delegation.steps import answer, ask, state_of
 from tests.delegation.test_owner_pages import MYPAGE, OTHER, confirm, name_agency
-from tests.world import World
+from tests.oauth.relying_party import RelyingParty
+from tests.world import RIVAL, World
 
 FIRST, SECOND = ICHIRO.serials[:2]
 
@@ -138,3 +143,55 @@ def test_who_has_read_other_words_reads_again_before_anything_is_stored(
     text = world.read(lambda session: find_wording(session, world.grant(ICHIRO, SAKURA).wording))
     assert text is not None
     assert text["マイページ – 閲覧のみ: できること"] == ["すべてを見ること"]
+
+
+@pytest.fixture
+def limited(world: World) -> UUID:
+    """A permission in force for one of an owner's three products."""
+    grant_id = ask(world, ICHIRO, agency=SAKURA, permissions=[READ, WRITE], serials=[FIRST])
+    answer(world, grant_id, by=RIVAL)
+    return grant_id
+
+
+def test_under_act_only_the_chosen_products_are_seen_and_changed(
+    world: World, parties: dict[str, RelyingParty], limited: UUID
+) -> None:
+    rival = parties["rival-portal"]
+    staff = rival.sign_in(RIVAL).access_token
+    acting = rival.exchange(staff, limited, scope=f"{READ} {WRITE}").tokens()
+    first, second, _third = world.read(
+        lambda session: list_products(session, session.get_one(Grant, limited).owner_id)
+    )
+    assert acting.access_claims["products"] == [first.product_id]
+    told = world.api("GET", "/api/me/products", acting.access_token).get_json()
+    assert [one["serial_number"] for one in told["items"]] == [FIRST]
+    assert told["limited"] is True
+    wish, before = {"services": {"early_advisory": True}}, world.digest()
+    for product, status in ((second, 404), (first, 200)):
+        answered = world.api("PATCH", f"/api/me/products/{product.id}", acting.access_token, json=wish)
+        assert answered.status_code == status
+        assert (world.digest() == before) == (status == 404)
+    asked = parties["mypage"].introspect(acting.access_token).response.get_json()
+    assert asked["products"] == [first.product_id]
+
+
+def test_a_product_that_leaves_the_permission_is_gone_at_the_next_request(
+    world: World, parties: dict[str, RelyingParty], limited: UUID
+) -> None:
+    rival = parties["rival-portal"]
+    acting = rival.exchange(rival.sign_in(RIVAL).access_token, limited).tokens()
+    assert world.api("GET", "/api/me/products", acting.access_token).get_json()["items"]
+    world.write(lambda session: session.execute(update(GrantProduct).values(ended_at=clock.now())).close())
+    assert world.api("GET", "/api/me/products", acting.access_token).get_json()["items"] == []
+    assert parties["mypage"].introspect(acting.access_token).response.get_json()["products"] == []
+
+
+def test_the_agency_is_told_of_the_chosen_products_alone(
+    world: World, parties: dict[str, RelyingParty], limited: UUID
+) -> None:
+    staff = parties["rival-portal"].sign_in(RIVAL).access_token
+    shown = world.api("GET", f"/api/delegations/{limited}", staff).get_json()
+    assert [one["serial_number"] for one in shown["products"]] == [FIRST]
+    assert shown["all_products"] is False
+    words = state_of(world, limited).search_text
+    assert (fold_search(FIRST) in words, fold_search(SECOND) in words) == (True, False)

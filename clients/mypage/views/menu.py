@@ -3,6 +3,7 @@
 from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 
+from clients.mypage.records import Products
 from clients.mypage.views.reading import READ, find_permissions, find_running, load_products
 from clients.relying_party import RelyingParty
 
@@ -19,10 +20,11 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     @rp.login_required
     def home() -> ResponseReturnValue:
         may_read = rp.get_session().may(READ)
-        products = load_products(rp) if may_read else ()
+        products = load_products(rp) if may_read else Products((), limited=False)
         return render_template(
             "mypage/home.html",
-            products=products,
+            products=products.all,
+            limited=products.limited,
             may_read=may_read,
             permissions=find_permissions(rp),
             running=find_running(rp),

@@ -24,9 +24,9 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     @rp.requires_permission(READ)
     def choose() -> ResponseReturnValue:
         products = load_products(rp)
-        if len(products) == 1:
-            return redirect(url_for("power.show", product_id=products[0].id), code=303)
-        return render_template("mypage/power_choose.html", products=products)
+        if len(products.all) == 1:
+            return redirect(url_for("power.show", product_id=products.all[0].id), code=303)
+        return render_template("mypage/power_choose.html", products=products.all, limited=products.limited)
 
     @blueprint.get("/products/<uuid:product_id>/power")
     @rp.requires_permission(READ)

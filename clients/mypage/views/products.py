@@ -15,7 +15,10 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     @rp.requires_permission(READ)
     def index() -> ResponseReturnValue:
         may_write = rp.get_session().may(WRITE)
-        return render_template("mypage/products.html", products=load_products(rp), may_write=may_write)
+        products = load_products(rp)
+        return render_template(
+            "mypage/products.html", products=products.all, limited=products.limited, may_write=may_write
+        )
 
     @blueprint.get("/products/new")
     @rp.forbidden_under_act

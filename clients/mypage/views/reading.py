@@ -5,6 +5,7 @@ from werkzeug.exceptions import NotFound
 from clients.mypage.records import (
     Permission,
     Product,
+    Products,
     ProxyLogin,
     read_permissions,
     read_products,
@@ -18,8 +19,8 @@ WRITE = "mypage.write"
 """Permission to change settings of products (設定変更)."""
 
 
-def load_products(rp: RelyingParty) -> tuple[Product, ...]:
-    """Return the products of the person whose page this is."""
+def load_products(rp: RelyingParty) -> Products:
+    """Return the products of the person whose page this is; under act those alone that may be seen."""
     return read_products(rp.api("GET", "/api/me/products").object)
 
 
@@ -28,7 +29,7 @@ def get_product(rp: RelyingParty, product_id: object) -> Product:
 
     :raises NotFound: there is no such product, or it is somebody else's; both look the same.
     """
-    for product in load_products(rp):
+    for product in load_products(rp).all:
         if product.id == str(product_id):
             return product
     raise NotFound

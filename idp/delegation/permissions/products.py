@@ -28,6 +28,11 @@ def limit_to(session: Session, grant: Grant, product_ids: Collection[uuid.UUID])
     return [owned[one] for one in product_ids]
 
 
+def limited_products(session: Session, grant: Grant) -> list[Product] | None:
+    """Return the products that a limited grant is about at this moment; None for a grant about all."""
+    return None if grant.all_products else visible_products(session, grant)
+
+
 def visible_products(session: Session, grant: Grant) -> list[Product]:
     """Return the owner's present products that the grant is about, in the order of their Product ID."""
     products = list_products(session, grant.owner_id)

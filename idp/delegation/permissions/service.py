@@ -4,7 +4,7 @@ Which client understands which permissions is ``oauth``'s to know (``Client.act_
 an argument.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import select
@@ -115,6 +115,20 @@ def acting_apps(session: Session, apps: Iterable[RegisteredApp]) -> list[ActingA
     """Return the relying parties whose permissions have words; at the others there is nothing to choose."""
     found = [ActingApp(app.client_id, app.name, tuple(steps_of(session, app.permissions))) for app in apps]
     return [app for app in found if app.steps]
+
+
+def words_by_name(session: Session) -> dict[str, PermissionWords]:
+    """Return the words of every permission, in one query, for lists of grants."""
+    return {permission.name: words_of(permission) for permission in session.scalars(select(Permission))}
+
+
+def granted_words(known: Mapping[str, PermissionWords], names: Iterable[str]) -> list[PermissionWords]:
+    """Return the words of what a grant gives: of steps that contain each other the largest.
+
+    ``can`` names what the steps before it give too, so that a step is contained in another by its lines.
+    """
+    found = [known[name] for name in sorted(names) if name in known]
+    return [one for one in found if not any(set(one.can) < set(other.can) for other in found)]
 
 
 def items_of(session: Session, names: Iterable[str]) -> tuple[str, ...]:

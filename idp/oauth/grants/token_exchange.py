@@ -161,7 +161,7 @@ class TokenExchangeGrant(Grant):
         subject = Subject(
             sub=subject_for(mint.settings, self.audience, act_as.grant.owner_id),
             client_id=self.client.client_id, scope=self.authority.scope, sid=act_as.id,
-            authenticated_at=act_as.started_at, act=act_claim(act_as), jkt=self.jkt,
+            authenticated_at=act_as.started_at, act=act_claim(session, act_as), jkt=self.jkt,
         )  # fmt: skip
         token, life = mint_access_token(
             mint, subject, audience=self.asked.audience, family_id=None, until=act_as.expires_at, jti=jti
