@@ -4,15 +4,22 @@ Slices above have pages here too, so entries name endpoints and import nothing. 
 exist is left out, so that the order can stand here before the page does.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from flask import Blueprint, current_app, render_template
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response
 
 from idp.accounts.models import Member
 from idp.accounts.rules import MemberRole, RoleMayNot
 from idp.accounts.sessions.access import current_member, member_only
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 blueprint = Blueprint("agency_menu", __name__)
 
@@ -58,3 +65,17 @@ def current_manager() -> Member:
     if not MemberRole(member.role).can_manage:
         raise RoleMayNot
     return member
+
+
+def manager_only(view: Callable[P, R]) -> Callable[P, R | Response]:
+    """Open a page to managers of an agency in good standing; whoever is not signed in does that first.
+
+    :raises RoleMayNot: the member is no manager.
+    """
+
+    @wraps(view)
+    def managed(*args: P.args, **kwargs: P.kwargs) -> R:
+        current_manager()
+        return view(*args, **kwargs)
+
+    return member_only(managed)

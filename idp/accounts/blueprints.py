@@ -7,6 +7,7 @@ from idp.accounts.products import views as products
 from idp.accounts.profile import views as profile
 from idp.accounts.registration import agency_views, owner_views
 from idp.accounts.sign_in import views as sign_in
+from idp.accounts.staff import join_views
 
 BLUEPRINTS = (
     entrance.blueprint,
@@ -15,6 +16,7 @@ BLUEPRINTS = (
     owner_views.blueprint,
     passwords.blueprint,
     agency_menu.blueprint,
+    join_views.blueprint,
     profile.blueprint,
     products.blueprint,
     address_lookup.blueprint,

@@ -7,6 +7,7 @@ nothing else, and nothing is ever read from the link but its digest: address and
 import dataclasses
 import json
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -46,14 +47,19 @@ def issue_link(
     lifetime: timedelta,
     now: datetime,
     account_id: uuid.UUID | None = None,
+    in_place_of: Collection[str] | None = None,
 ) -> tuple[str, datetime]:
-    """Store a new link and return its token and end (exclusive); it replaces older ones of its purpose."""
+    """Store a new link and return its token and end (exclusive); it replaces older ones of its purpose.
+
+    :param in_place_of: digests of those that it replaces, where not all for the address are meant.
+    """
+    older = update(MailLink).where(MailLink.email == email, MailLink.purpose == purpose)
+    if in_place_of is not None:
+        older = older.where(MailLink.digest.in_(in_place_of))
     session.execute(
-        update(MailLink)
-        .where(MailLink.email == email, MailLink.purpose == purpose)
-        .where(MailLink.used_at.is_(None), MailLink.replaced_at.is_(None))
+        older.where(MailLink.used_at.is_(None), MailLink.replaced_at.is_(None))
         .values(replaced_at=now, draft=None)
-    )
+    )  # fmt: skip
     token = credentials.mint_secret(SecretKind.MAIL_LINK)
     link = MailLink(
         digest=credentials.digest(token), purpose=purpose, email=email, account_id=account_id,

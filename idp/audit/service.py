@@ -18,6 +18,7 @@ from idp.web import request_origin
 class About:
     """Whom one of many equal events concerns."""
 
+    actor_id: uuid.UUID | None = None
     owner_id: uuid.UUID | None = None
     agency_id: uuid.UUID | None = None
     grant_id: uuid.UUID | None = None
@@ -49,7 +50,7 @@ def record_event(
 
 
 def record_event_for_each(session: Session, event: Event, abouts: Iterable[About], **data: Any) -> None:
-    """Append the same event for each, by nobody who is signed in, in one statement however many they are."""
+    """Append the same event for each, in one statement however many they are."""
     origin, now = request_origin(), clock.now()
     rows = [
         {"at": now, "event": event, "address": origin.address, "request_id": origin.request_id, "data": data,

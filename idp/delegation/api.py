@@ -20,6 +20,7 @@ from idp.delegation import service
 from idp.delegation.activities.models import Activity
 from idp.delegation.api_callers import PeopleDecide, calling_agency, calling_member
 from idp.delegation.apps import registered_apps
+from idp.delegation.assignments.service import may_serve
 from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.history import (
     Change,
@@ -64,26 +65,30 @@ def list_delegations() -> Response:
 @DELEGATION_API.get("/delegations/<uuid:grant_id>")
 def show_delegation(grant_id: uuid.UUID) -> Response:
     """Show one grant to the caller's agency, with the owner's data while it stands."""
-    agency_id, _member = calling_agency("delegations.read")
-    return _shown(service.get_grant_of_agency(current_session(), agency_id, grant_id))
+    agency_id, member = calling_agency("delegations.read")
+    grant = service.get_grant_of_agency(current_session(), agency_id, grant_id)
+    _check_serves(member, grant_id)
+    return _shown(grant)
 
 
 @DELEGATION_API.post("/delegations/<uuid:grant_id>/approve")
 def approve_delegation(grant_id: uuid.UUID) -> Response:
     """Approve an owner's request."""
-    return _decide(lambda member: service.answer(current_session(), member, grant_id, approve=True))
+    return _decide(grant_id, lambda member: service.answer(current_session(), member, grant_id, approve=True))
 
 
 @DELEGATION_API.post("/delegations/<uuid:grant_id>/deny")
 def deny_delegation(grant_id: uuid.UUID) -> Response:
     """Refuse an owner's request."""
-    return _decide(lambda member: service.answer(current_session(), member, grant_id, approve=False))
+    return _decide(
+        grant_id, lambda member: service.answer(current_session(), member, grant_id, approve=False)
+    )
 
 
 @DELEGATION_API.post("/delegations/<uuid:grant_id>/release")
 def release_delegation(grant_id: uuid.UUID) -> Response:
     """End an active grant from the agency's side."""
-    return _decide(lambda member: service.release(current_session(), member, grant_id))
+    return _decide(grant_id, lambda member: service.release(current_session(), member, grant_id))
 
 
 @DELEGATION_API.get("/me/delegations")
@@ -156,8 +161,19 @@ def _own_request(_error: OwnRequest) -> Response:
     return problem(403, "own_request", detail="a request is answered by another person than its owner")
 
 
-def _decide(decide: Callable[[Member], Grant]) -> Response:
-    return _shown(decide(calling_member("delegations.manage")))
+def _decide(grant_id: uuid.UUID, decide: Callable[[Member], Grant]) -> Response:
+    member = calling_member("delegations.manage")
+    _check_serves(member, grant_id)
+    return _shown(decide(member))
+
+
+def _check_serves(member: Member | None, grant_id: uuid.UUID) -> None:
+    """Let nobody who serves only what is assigned to them learn of the agency's other grants.
+
+    :raises GrantUnknown: it is not assigned to this member, who sees and serves no others.
+    """
+    if member is not None and not may_serve(current_session(), grant_id, member):
+        raise GrantUnknown
 
 
 def _query() -> Query:

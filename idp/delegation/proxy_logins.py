@@ -175,6 +175,11 @@ def end_all_of_grants(session: Session, which: ColumnElement[bool], *, reason: S
     _end_running(session, ActAsSession.grant_id.in_(select(Grant.id).where(which)), reason=reason)
 
 
+def end_all_of_member(session: Session, member_id: uuid.UUID, *, reason: SessionEnd) -> None:
+    """End every running proxy login of a member of an agency, and tell the relying parties."""
+    _end_running(session, ActAsSession.member_id == member_id, reason=reason)
+
+
 def end_all_of(session: Session, sids: Collection[uuid.UUID], *, reason: SessionEnd) -> None:
     """End those of these proxy logins that run, and tell the relying parties."""
     if sids:

@@ -49,6 +49,8 @@ class Message(StrEnum):
     DELEGATION_ENDS_SOON = "delegation_ends_soon"
     DELEGATION_ENDS_SOON_FOR_AGENCY = "delegation_ends_soon_for_agency"
     PROXY_LOGIN_STARTED = "proxy_login_started"
+    STAFF_INVITATION = "staff_invitation"
+    STAFF_LEFT = "staff_left"
 
 
 PERMISSION_TO_CHANGE = "mypage.write"

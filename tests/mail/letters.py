@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from idp import clock
 from idp.db import Database
-from idp.mail import lifecycle, messages
+from idp.mail import lifecycle, messages, staff_messages
 from idp.mail.delivery import Delivery, claim, find_due, unseal_delivery
 from idp.mail.messages import AgencyCard, Ending, Message, OwnerCard, ProductCard
 from idp.mail.models import OutboxItem, Topic
@@ -124,6 +124,14 @@ EVERY_MAIL: dict[Message, Enqueue] = {
     Message.PROXY_LOGIN_STARTED: lambda s: messages.proxy_login_started(
         s, owner_email=OWNER.email, owner_name=OWNER.name, agency_name=AGENCY.name, staff_name="佐藤 一郎",
         reason="定期点検の設定確認", app_name="マイページ", at=clock.now(), grant_id=uuid.UUID(int=7),
+    ),
+    Message.STAFF_INVITATION: lambda s: staff_messages.staff_invitation(
+        s, email="ueda@example.jp", token=TOKEN, agency_name=AGENCY.name, role="proxy_login",
+        inviter_name="佐藤 一郎", expires_at=hour_ahead(),
+    ),
+    Message.STAFF_LEFT: lambda s: staff_messages.staff_left(
+        s, email=AGENCY.email, name="佐藤 一郎", staff_name="上田 学", by_themselves=False,
+        member_id=uuid.UUID(int=8), at=clock.now(),
     ),
 }  # fmt: skip
 

@@ -27,7 +27,8 @@ class StaffInvitation(Base):
     agency_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("agencies.id"))
     email: Mapped[str]
     role: Mapped[str]
-    invited_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("members.id"))
+    invited_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("members.id"))
+    """The manager who invited; None for the operator, at the agency's word on the telephone."""
     link_digest: Mapped[str] = mapped_column(unique=True)
     """The mailed link that accepts it."""
     created_at: Mapped[datetime]

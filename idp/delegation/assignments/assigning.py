@@ -5,9 +5,9 @@ sign-ins, proxy logins. Whoever begins a proxy login holds its grant and its sig
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
-from sqlalchemy import and_, delete, not_, or_, select, update
+from sqlalchemy import and_, delete, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from idp import clock
@@ -15,14 +15,14 @@ from idp.accounts.models import Agency, BrowserSession, Member
 from idp.accounts.rules import MemberRole, RoleMayNot
 from idp.accounts.staff.models import GroupMember, StaffGroup
 from idp.audit.events import Event
-from idp.audit.service import record_event
-from idp.db import insert_once
+from idp.audit.service import About, record_event_for_each
 from idp.delegation import proxy_logins
 from idp.delegation.assignments.models import Assignment
-from idp.delegation.assignments.rules import Assignee, AssigneeUnknown, Outcome
+from idp.delegation.assignments.rules import NOBODY, Assignee, AssigneeUnknown, Outcome
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.rules import GrantState, SessionEnd
 
+_AT_ONCE = 1000
 _LIMITED = [role for role in MemberRole if not role.sees_every_owner]
 
 
@@ -37,19 +37,15 @@ def assign(
     if not MemberRole(member.role).sees_every_owner:
         raise RoleMayNot
     _hold_assignee(session, member.agency_id, to)
-    lock = select(Grant.id, Grant.state).where(Grant.agency_id == member.agency_id, Grant.id.in_(grant_ids))
-    states = {
-        row.id: row.state for row in session.execute(lock.order_by(Grant.id).with_for_update(key_share=True))
-    }
-    outcomes = [(grant_id, _outcome(states.get(grant_id))) for grant_id in grant_ids]
-    for grant_id in sorted({one for one, outcome in outcomes if outcome is Outcome.ASSIGNED}):
-        if _store(session, member, grant_id, to=to):
-            record_event(
-                session, Event.OWNER_ASSIGNED, actor_id=member.account_id, agency_id=member.agency_id,
-                grant_id=grant_id, member=_text(to.member_id), group=_text(to.group_id),
-            )  # fmt: skip
+    states: dict[uuid.UUID, str] = {}
+    for some in _portions(sorted(set(grant_ids))):
+        mine = select(Grant.id, Grant.state).where(Grant.agency_id == member.agency_id, Grant.id.in_(some))
+        locked = session.execute(mine.order_by(Grant.id).with_for_update(key_share=True))
+        states |= {row.id: row.state for row in locked}
+    for some in _portions(sorted(one for one, state in states.items() if GrantState(state).is_open)):
+        _store_and_record(session, member, some, to=to)
     end_unassigned(session, member.agency_id)
-    return outcomes
+    return [(grant_id, _outcome(states.get(grant_id))) for grant_id in grant_ids]
 
 
 def end_unassigned(session: Session, agency_id: uuid.UUID) -> None:
@@ -76,9 +72,25 @@ def end_unassigned(session: Session, agency_id: uuid.UUID) -> None:
     proxy_logins.end_all_of(session, session.scalars(not_served).all(), reason=SessionEnd.LEFT)
 
 
+def _portions(ordered: list[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    """Cut a list into what databases take as the values of one statement."""
+    for start in range(0, len(ordered), _AT_ONCE):
+        yield ordered[start : start + _AT_ONCE]
+
+
+def _store_and_record(session: Session, member: Member, grant_ids: list[uuid.UUID], *, to: Assignee) -> None:
+    changed = _store(session, member, grant_ids, to=to)
+    record_event_for_each(
+        session, Event.OWNER_ASSIGNED,
+        [About(actor_id=member.account_id, agency_id=member.agency_id, grant_id=grant_id)
+         for grant_id in changed],
+        member=_text(to.member_id), group=_text(to.group_id),
+    )  # fmt: skip
+
+
 def _hold_assignee(session: Session, agency_id: uuid.UUID, to: Assignee) -> None:
     """Keep the member in the agency, or the group in being, until this is stored."""
-    if to == Assignee():
+    if to == NOBODY:
         return
     found = select(Member.id).where(
         Member.id == to.member_id, Member.agency_id == agency_id, Member.left_at.is_(None)
@@ -95,19 +107,28 @@ def _outcome(state: str | None) -> Outcome:
     return Outcome.ASSIGNED if GrantState(state).is_open else Outcome.ENDED
 
 
-def _store(session: Session, member: Member, grant_id: uuid.UUID, *, to: Assignee) -> bool:
-    """Store who looks after a grant, and tell whether that is somebody else than before."""
-    this = Assignment.grant_id == grant_id
-    if to == Assignee():
-        return session.scalar(delete(Assignment).where(this).returning(Assignment.grant_id)) is not None
+def _store(session: Session, member: Member, grant_ids: list[uuid.UUID], *, to: Assignee) -> list[uuid.UUID]:
+    """Store who looks after these grants, which are locked; return those of which that is somebody else."""
+    now = {
+        row.grant_id: Assignee(row.member_id, row.group_id)
+        for row in session.execute(
+            select(Assignment.grant_id, Assignment.member_id, Assignment.group_id)
+            .where(Assignment.grant_id.in_(grant_ids))
+        )
+    }  # fmt: skip
+    changed = sorted(grant_id for grant_id in grant_ids if now.get(grant_id, NOBODY) != to)
+    known = [grant_id for grant_id in changed if grant_id in now]
+    these, unsynchronised = Assignment.grant_id.in_(known), {"synchronize_session": False}
+    if to == NOBODY:
+        session.execute(delete(Assignment).where(these), execution_options=unsynchronised)
+        return changed
     values = {"member_id": to.member_id, "group_id": to.group_id, "assigned_by": member.id,
               "assigned_at": clock.now()}  # fmt: skip
-    if insert_once(session, Assignment, {"grant_id": grant_id, **values}):
-        return True
-    is_new = or_(Assignment.member_id.is_distinct_from(to.member_id),
-                 Assignment.group_id.is_distinct_from(to.group_id))  # fmt: skip
-    changed = update(Assignment).where(this, is_new).values(**values).returning(Assignment.grant_id)
-    return session.scalar(changed, execution_options={"synchronize_session": False}) is not None
+    session.execute(update(Assignment).where(these).values(**values), execution_options=unsynchronised)
+    fresh = [{"grant_id": grant_id, **values} for grant_id in changed if grant_id not in now]
+    if fresh:
+        session.execute(insert(Assignment), fresh)
+    return changed
 
 
 def _text(identifier: uuid.UUID | None) -> str | None:

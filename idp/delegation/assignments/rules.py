@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
-from idp.errors import Refusal
+from idp.errors import NotFound, Refusal
 
 MOST_AT_ONCE = 200
 """Grants that one call assigns."""
@@ -35,3 +35,11 @@ class AssigneeUnknown(Refusal):
     """There is no such member or group in this agency (any more)."""
 
     status = 400
+
+
+class NoSuchGroup(NotFound):
+    """The agency has no such group (any more)."""
+
+
+class GroupNameTaken(Refusal):
+    """The agency has a group of this name already."""

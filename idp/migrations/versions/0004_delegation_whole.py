@@ -191,7 +191,7 @@ def _add_tables() -> None:
         sa.Column("agency_id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.String(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
-        sa.Column("invited_by", sa.Uuid(), nullable=False),
+        sa.Column("invited_by", sa.Uuid(), nullable=True),
         sa.Column("link_digest", sa.String(), nullable=False),
         sa.Column("created_at", idp.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("expires_at", idp.db.UtcDateTime(timezone=True), nullable=False),

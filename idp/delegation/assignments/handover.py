@@ -1,0 +1,112 @@
+"""引き継ぎ一覧: the owners whom somebody looks after who left, or will leave, and giving them to others."""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, lazyload
+
+from idp.accounts.models import Account, Member, OwnerProfile
+from idp.delegation.assignments.assigning import assign
+from idp.delegation.assignments.models import Assignment
+from idp.delegation.assignments.rules import Assignee, Outcome
+from idp.delegation.models import Grant
+from idp.delegation.rules import GrantState, is_in_force
+
+OPEN = [state for state in GrantState if state.is_open]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One owner of the list; the name only while the agency may see it."""
+
+    grant_id: uuid.UUID
+    user_id: int
+    name: str
+    state: GrantState
+    last_used_at: datetime | None
+
+
+def lines(
+    session: Session, member_id: uuid.UUID, *, now: datetime, after: int = 0, most: int | None = None
+) -> list[Line]:
+    """Return the owners assigned to a member (not to a group of theirs), by ユーザーID.
+
+    :param after: the ユーザーID that the page before ended with.
+    """
+    rows = session.execute(
+        select(Grant, OwnerProfile.user_id, Account.name)
+        .options(lazyload(Grant.owner), lazyload(Grant.agency))
+        .join(Assignment, Assignment.grant_id == Grant.id)
+        .join(Account, Account.id == Grant.owner_id)
+        .join(OwnerProfile, OwnerProfile.account_id == Grant.owner_id)
+        .where(Assignment.member_id == member_id, Grant.state.in_(OPEN), OwnerProfile.user_id > after)
+        .order_by(OwnerProfile.user_id)
+        .limit(most)
+    ).all()
+    return [
+        Line(grant.id, user_id, name if _shows_owner(grant, now) else "", GrantState(grant.state),
+             grant.last_used_at)
+        for grant, user_id, name in rows
+    ]  # fmt: skip
+
+
+def count_of_member(session: Session, member_id: uuid.UUID) -> int:
+    """Return how many owners are assigned to a member."""
+    counted = (
+        select(func.count())
+        .select_from(Assignment)
+        .join(Grant, Grant.id == Assignment.grant_id)
+        .where(Assignment.member_id == member_id, Grant.state.in_(OPEN))
+    )
+    return session.scalar(counted) or 0
+
+
+def counts_by_member(session: Session, agency_id: uuid.UUID) -> dict[uuid.UUID, int]:
+    """Return how many owners are assigned to each member of an agency, also to those who left."""
+    counted = session.execute(
+        select(Assignment.member_id, func.count())
+        .join(Grant, Grant.id == Assignment.grant_id)
+        .where(Grant.agency_id == agency_id, Grant.state.in_(OPEN), Assignment.member_id.is_not(None))
+        .group_by(Assignment.member_id)
+    ).all()
+    return {member_id: number for member_id, number in counted if member_id is not None}
+
+
+def members_who_left(session: Session, agency_id: uuid.UUID) -> list[Member]:
+    """Return those who left and still have owners assigned to them, the latest first."""
+    waiting = counts_by_member(session, agency_id)
+    gone = select(Member).where(Member.agency_id == agency_id, Member.left_at.is_not(None))
+    left = session.scalars(gone.order_by(Member.left_at.desc())).unique()
+    return [member for member in left if member.id in waiting]
+
+
+def grants_of_member(
+    session: Session, member_id: uuid.UUID, chosen: Collection[uuid.UUID] | None = None
+) -> list[uuid.UUID]:
+    """Return the grants to hand over: all that stand, or those chosen of them."""
+    theirs = (
+        select(Grant.id)
+        .join(Assignment, Assignment.grant_id == Grant.id)
+        .where(Assignment.member_id == member_id, Grant.state.in_(OPEN))
+    )
+    found = session.scalars(theirs).all()
+    return [grant_id for grant_id in found if chosen is None or grant_id in chosen]
+
+
+def hand_over(session: Session, manager: Member, grant_ids: Collection[uuid.UUID], *, to: Assignee) -> int:
+    """Assign many grants, however many there are, and return how many of them still stood.
+
+    :raises AssigneeUnknown: no such member or group is there now.
+    """
+    outcomes = assign(session, manager, grant_ids, to=to)
+    return sum(outcome is Outcome.ASSIGNED for _grant_id, outcome in outcomes)
+
+
+def _shows_owner(grant: Grant, now: datetime) -> bool:
+    """Tell whether the agency may see the owner's name: while the request or the grant holds."""
+    if grant.state == GrantState.REQUESTED:
+        return now < grant.lapses_at
+    return is_in_force(GrantState(grant.state), grant.expires_at, now)
