@@ -76,13 +76,12 @@ def test_removing_somebody_ends_everything_they_have_in_that_answer(
     assert world.read(lambda session: session.scalars(unused).all()) == []
     check_exchange_is_refused(desk)
     mypage, portal = parties["mypage"], parties["agency-portal"]
-    assert mypage.introspect(acting.access_token).body == {"active": False}
-    assert portal.introspect(tokens.access_token).body == {"active": False}
+    assert mypage.introspect(acting.access_token).response.json == {"active": False}
+    assert portal.introspect(tokens.access_token).response.json == {"active": False}
     portal.refresh(tokens.refresh_token).expect_error("invalid_grant")
     assert world.api("GET", "/api/delegations", tokens.access_token or "").status_code == 401
     told = world.letters()[before:]
     assert [(letter.name, letter.to) for letter in told] == [("staff_left", SECOND.email)], "no owner is told"
-    assert world.events()[-1].event in {"proxy_login.ended", "member.removed"}
     assert "member.removed" in {event.event for event in world.events()}
 
 

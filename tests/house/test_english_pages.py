@@ -18,7 +18,7 @@ from tests.clients.played_server import ACT, PRODUCT_ID, PROFILE, PlayedServer, 
 from tests.clients.portal_stage import AGENCY, grant, stage
 from tests.clients.portal_stage import Browser as StaffBrowser
 from tests.house.page_words import PageWords, brand_names, japanese_in, texts_in
-from tests.world import LOGIN_ONLY, MANAGER, VIEWER, World
+from tests.world import BOTH, LOGIN_ONLY, MANAGER, VIEWER, World
 
 FURIGANA_EXAMPLE = "ヤマダ ハナコ"
 """Shows in an error what katakana is; an English word could not."""
@@ -48,7 +48,7 @@ def check_is_english(answer: TestResponse, names: set[str]) -> None:
 
 @pytest.fixture
 def names(world: World) -> set[str]:
-    people = (*OWNERS, *AGENCIES, LOGIN_ONLY, VIEWER)
+    people = (*OWNERS, *AGENCIES, LOGIN_ONLY, VIEWER, BOTH)
     return {*texts_in(people), *PREFECTURES, *brand_names(world.settings), "ジョン"}
 
 
@@ -96,6 +96,23 @@ def test_what_is_refused_is_explained_in_english(world: World, names: set[str]) 
     ):
         assert 200 <= answer.status_code < 500
         check_is_english(answer, {*names, FURIGANA_EXAMPLE, "？"})
+
+
+def test_staff_come_and_go_in_english(world: World, names: set[str]) -> None:
+    manager, stranger = english_browser(world, MANAGER), english_browser(world)
+    check_is_english(manager.submit("/agency/staff/invite", email="", role=""), names)
+    for email in ("new@one.example", HANAKO.email):
+        invited = manager.submit("/agency/staff/invite", email=email, role="viewer")
+        check_is_english(manager.get(invited.location), names)
+        link = f"/register/agency/staff/{world.letters()[-1].data['token']}"
+        check_is_english(stranger.get(link), names)
+    check_is_english(stranger.get("/register/agency/staff/unknown"), names)
+    group = manager.submit("/agency/groups", name="Kyoto").location
+    place = f"/agency/staff/{world.member(VIEWER).id}"
+    for path in (group, f"{group}/delete", f"{place}/role", f"{place}/remove", f"{place}/handover"):
+        check_is_english(manager.get(path), names)
+    check_is_english(manager.submit("/agency/staff/leave", page=manager.get("/agency/staff/invite")), names)
+    check_is_english(manager.get(manager.submit(f"{place}/remove").location), names)
 
 
 def test_an_owner_consents_and_takes_it_back_in_english(world: World, names: set[str]) -> None:

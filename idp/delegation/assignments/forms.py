@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, SelectField, SelectMultipleField
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from idp.accounts.forms import ClubForm, Needed, choice, name_field
 from idp.accounts.models import Member
@@ -26,12 +27,18 @@ class GroupForm(ClubForm):
 class GroupMembersForm(GroupForm):
     """A group's name and who is in it."""
 
-    members = SelectMultipleField(_l("グループの人"), validate_choice=False)
+    members = SelectMultipleField(
+        _l("グループの人"), validate_choice=False, option_widget=CheckboxInput(),
+        widget=ListWidget(prefix_label=False),
+    )  # fmt: skip
 
     def offer(self, members: Iterable[Member]) -> "GroupMembersForm":
         """Offer everybody of the agency."""
         self.members.choices = [
-            choice(str(member.id), f"{member.account.name}（{ROLE_WORDS[MemberRole(member.role)]}）")
+            choice(
+                str(member.id),
+                _("%(name)s（%(role)s）", name=member.account.name, role=ROLE_WORDS[MemberRole(member.role)]),
+            )
             for member in members
         ]
         return self
