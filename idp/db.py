@@ -1,7 +1,7 @@
 """The database: engine, base class, and column types that SQLite and PostgreSQL both keep."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -140,13 +140,19 @@ def insert_once(session: Session, model: type[Base], values: dict[str, Any]) -> 
     return session.execute(statement.returning(*inspect(model).primary_key)).first() is not None
 
 
-def insert_each_once(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert those rows that nobody has inserted yet, in one statement however many they are.
+def insert_or_repeat(
+    session: Session, model: type[Base], rows: Sequence[dict[str, Any]], *, key: Sequence[str],
+    repeat: Callable[[Any], dict[str, Any]],
+) -> None:  # fmt: skip
+    """Insert rows in one statement; where there is one with the same key, change that as ``repeat`` says.
 
-    Callers that may meet give them in the same order, so that nobody waits in a circle.
+    ``repeat`` is given the row that is not inserted. Callers that may meet give rows in the same order, so
+    that nobody waits in a circle.
     """
     if rows:
-        session.execute(_insert_for(session)(model.__table__).on_conflict_do_nothing(), rows)
+        insert = _insert_for(session)(model.__table__)
+        changes = repeat(insert.excluded)
+        session.execute(insert.on_conflict_do_update(index_elements=list(key), set_=changes), rows)
 
 
 def _insert_for(session: Session) -> Any:

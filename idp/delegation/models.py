@@ -43,6 +43,7 @@ class Grant(Base):
               sqlite_where=OPEN, postgresql_where=OPEN),
         Index("ix_delegation_grants_state_lapses_at", "state", "lapses_at"),
         Index("ix_delegation_grants_state_expires_at", "state", "expires_at"),
+        Index("ix_delegation_grants_invitation_id", "invitation_id"),
     )  # fmt: skip
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 import time_machine
 from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from idp import clock
@@ -88,6 +89,7 @@ def test_the_same_again_on_a_day_in_japan_is_one_record_and_other_items_or_anoth
         export(world, [grant_id])
         export(world, [grant_id], items=(EMAIL, NAME))
         assert len(records_of(world, grant_id)) == before + 1
+        assert records_of(world, grant_id)[-1].times == 2
         export(world, [grant_id], items=(NAME,))
         assert len(records_of(world, grant_id)) == before + 2
     with time_machine.travel(evening + timedelta(minutes=1), tick=False):
@@ -178,6 +180,21 @@ def test_a_name_that_looks_like_a_formula_calculates_nothing(world: World) -> No
     browser = world.browser(HANAKO)
     rows = lines(browser.submit(f"{OWNERS_PAGE}/export", page=browser.get(OWNERS_PAGE)))
     assert rows[-1][2] == "'=1+1"
+
+
+def test_each_of_a_hundred_exchanges_is_in_the_owners_record(world: World) -> None:
+    grant_id = world.grant(HANAKO).id
+
+    def exchange_often(session: Session) -> None:
+        for _ in range(100):
+            record_disclosures(session, [grant_id], occasion=Occasion.SYSTEM, items=[NAME])
+
+    world.write(exchange_often)
+    browser = world.browser(HANAKO)
+    page = browser.get(OWNERS_PAGE)
+    assert "、100回" in page.text
+    header, *rows = lines(browser.submit(f"{OWNERS_PAGE}/export", page=page))
+    assert rows[-1][header.index("その日の回数")] == "100"
 
 
 def test_a_manager_takes_along_what_the_agency_received_in_a_period(

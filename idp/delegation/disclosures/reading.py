@@ -23,7 +23,7 @@ LARGEST_FILE = 100_000
 """Rows; more is asked for in several periods."""
 HEADER = (
     "日付", "時刻", "本人の氏名", "本人の住所", "提供先の名称", "提供先の住所", "提供先の代表者",
-    "提供した項目", "提供の機会", "同意の文面の版", "許可の番号",
+    "提供した項目", "提供の機会", "その日の回数", "同意の文面の版", "許可の番号",
 )  # fmt: skip
 
 
@@ -99,17 +99,26 @@ def export_records(session: Session, scope: Scope, *, actor_id: uuid.UUID | None
     columns = (
         Disclosure.at, Disclosure.owner_name, Disclosure.owner_address, Disclosure.recipient_name,
         Disclosure.recipient_address, Disclosure.recipient_representative, Disclosure.items,
-        Disclosure.occasion, Disclosure.wording, Disclosure.grant_id,
+        Disclosure.occasion, Disclosure.times, Disclosure.wording, Disclosure.grant_id,
     )  # fmt: skip
     found = session.execute(
         scope.chosen().with_only_columns(*columns).order_by(Disclosure.at, Disclosure.id)
     ).all()
     rows = []
-    for at, *parties, items, occasion, wording, grant_id in found:
+    for at, *parties, items, occasion, times, wording, grant_id in found:
         moment, named = at.astimezone(JST), "、".join(items)
         words = IN_WORDS[Occasion(occasion)]
         rows.append(
-            (f"{moment:%Y-%m-%d}", f"{moment:%H:%M:%S}", *parties, named, words, wording, str(grant_id))
+            (
+                f"{moment:%Y-%m-%d}",
+                f"{moment:%H:%M:%S}",
+                *parties,
+                named,
+                words,
+                times,
+                wording,
+                str(grant_id),
+            )
         )
     record_event(
         session, Event.DISCLOSURES_EXPORTED, actor_id=actor_id, owner_id=scope.owner_id,

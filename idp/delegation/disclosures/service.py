@@ -15,8 +15,8 @@ from idp import clock, credentials
 from idp.accounts.models import Account, Agency, OwnerProfile
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.db import insert_each_once
-from idp.delegation.disclosures.models import Disclosure
+from idp.db import insert_or_repeat
+from idp.delegation.disclosures.models import KEY, Disclosure
 from idp.delegation.disclosures.rules import Occasion, kept_since
 from idp.delegation.models import Grant
 
@@ -25,7 +25,7 @@ LARGEST_SWEEP = 5000
 
 
 def record_disclosure(session: Session, grant: Grant, *, occasion: Occasion, items: Iterable[str]) -> None:
-    """Record that such data of the owner went to the agency; the same again that day is no second record."""
+    """Record that such data of the owner went to the agency; the same again that day is counted."""
     record_disclosures(session, [grant.id], occasion=occasion, items=items)
 
 
@@ -35,7 +35,8 @@ def record_disclosures(
     """Record the same for many grants, such as the rows of an exported list: two statements for 500 each."""
     named, now = list(dict.fromkeys(items)), clock.now()
     shared = {
-        "on_day": now.astimezone(clock.JST).date(), "at": now, "occasion": occasion, "items": named,
+        "on_day": now.astimezone(clock.JST).date(), "at": now, "last_at": now, "times": 1,
+        "occasion": occasion, "items": named,
         "items_digest": credentials.digest("\n".join(sorted(named))),
     }  # fmt: skip
     if not named:
@@ -44,7 +45,10 @@ def record_disclosures(
     for start in range(0, len(ordered), BATCH):
         parties = _parties(session, ordered[start : start + BATCH])
         rows = [{"id": credentials.new_id(), **row, **shared} for row in parties]
-        insert_each_once(session, Disclosure, rows)
+        insert_or_repeat(
+            session, Disclosure, rows, key=KEY,
+            repeat=lambda new: {"times": Disclosure.times + 1, "last_at": new.last_at},
+        )  # fmt: skip
 
 
 def _parties(session: Session, grant_ids: Sequence[uuid.UUID]) -> Iterator[dict[str, Any]]:

@@ -266,6 +266,8 @@ def _add_tables() -> None:
         sa.Column("grant_id", sa.Uuid(), nullable=False),
         sa.Column("on_day", sa.Date(), nullable=False),
         sa.Column("at", idp.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("last_at", idp.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
         sa.Column("occasion", sa.String(), nullable=False),
         sa.Column("items", sa.JSON(), nullable=False),
         sa.Column("items_digest", sa.String(), nullable=False),
@@ -277,6 +279,7 @@ def _add_tables() -> None:
         sa.Column("recipient_address", sa.String(), nullable=False),
         sa.Column("recipient_representative", sa.String(), nullable=False),
         sa.Column("wording", sa.String(), nullable=False),
+        sa.CheckConstraint("times > 0", name=op.f("ck_disclosures_times")),
         sa.CheckConstraint(
             "occasion IN ('request', 'approval', 'export', 'proxy_login', 'system')",
             name=op.f("ck_disclosures_occasion"),
@@ -386,6 +389,7 @@ def _add_columns() -> None:
             sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
             postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
         )
+        batch_op.create_index("ix_delegation_grants_invitation_id", ["invitation_id"], unique=False)
         batch_op.create_index("ix_delegation_grants_state_expires_at", ["state", "expires_at"], unique=False)
         batch_op.create_index("ix_delegation_grants_state_lapses_at", ["state", "lapses_at"], unique=False)
 
