@@ -15,6 +15,7 @@ from idp import agency_rules_cli, client_cli, clock, departure_cli, disclosure_c
 from idp.apply.command import apply
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
+from idp.delegation.daily_mails import send_daily_mails
 from idp.delegation.disclosures.service import erase_old
 from idp.delegation.passing_time import let_time_pass
 from idp.delegation.reminders import send_reminders
@@ -31,6 +32,7 @@ from idp.migrations import runner
 from idp.oauth import keys
 from idp.oauth.algorithms import SERVER_SIGNING
 from idp.oauth.backchannel_logout import logout_deliverer, session_end_deliverer
+from idp.oauth.clients import find_apps
 from idp.oauth.models import SigningKey
 from idp.oauth.systems.events import grant_change_deliverer, security_event_deliverer
 from idp.operator_cli import GROUPS
@@ -132,8 +134,10 @@ def worker() -> None:
         Topic.SECURITY_EVENT: security_event_deliverer(database, settings),
     }
     erase = partial(erase_old, years=settings.disclosure_record_years)
+    daily = partial(send_daily_mails, find_apps=find_apps, hour=settings.daily_mail_hour)
     jobs = [
         Job("let time pass", timedelta(seconds=30), _let_time_pass),
+        Job("send daily mails", timedelta(minutes=1), daily),
         Job("send reminders", timedelta(minutes=5), partial(_send_reminders, settings)),
         Job("keep lists", timedelta(seconds=2), lambda _session: keep_up(database)),
         Job("sweep", timedelta(minutes=10), lambda _session: sweep(database)),

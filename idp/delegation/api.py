@@ -272,12 +272,13 @@ def _proxy_login(login: ProxyLogin) -> dict[str, Any]:
     act_as = login.session
     return {
         "sid": str(act_as.id), "kind": act_as.kind, "agency": act_as.grant.agency.name,
-        "member": act_as.actor_name, "audience": act_as.audience, "scope": act_as.scope.split(),
-        "reason": act_as.reason,
+        "member": act_as.actor_name if act_as.member_id else None, "audience": act_as.audience,
+        "scope": act_as.scope.split(), "reason": act_as.reason,
         "started_at": clock.iso(act_as.started_at), "ended_at": _iso(act_as.ended_at),
         "expires_at": clock.iso(act_as.expires_at), "end_reason": login.end_reason,
         "changes": [_change(change) for change in login.changes], "delegation": str(act_as.grant_id),
-        "app": login.app.name, "system": None if act_as.member_id else login.system.name,
+        "app": login.app.name,
+        "system": None if act_as.member_id else act_as.system_name or login.system.name,
         "address": act_as.address, "activities": [_activity(one) for one in login.activities],
         "logout": _logout(login),
     }  # fmt: skip

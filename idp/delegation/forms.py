@@ -133,6 +133,7 @@ class ProxyLoginMailForm(ClubForm):
         _l("代理ログインがあったとき、メールでお知らせしますか"),
         choices=[
             SelectChoice(ProxyLoginMail.EACH, _l("毎回知らせる")),
+            SelectChoice(ProxyLoginMail.DAILY, _l("1日1回まとめて知らせる（次の日の朝）")),
             SelectChoice(ProxyLoginMail.NEVER, _l("知らせない")),
         ],
     )

@@ -26,6 +26,7 @@ from idp.delegation.rules import ProxyLoginUnknown, SessionEnd, SessionKind
 
 LARGEST_PAGE = 200
 MOST_RUNNING = 20
+MOST_TOLD = 1000
 SAME_CHANGE = timedelta(minutes=2)
 """A relying party reports a change of services so soon after it made it with our API."""
 JUST = timedelta(hours=1)
@@ -154,6 +155,16 @@ def just_ended(
     )
     found = _in_full(session, owner_id, session.scalars(query).all(), find_apps=find_apps)
     return [login for login in found if login.confirmation is not None]
+
+
+def proxy_logins_between(
+    session: Session, owner_id: uuid.UUID, *, find_apps: FindApps, since: datetime, until: datetime
+) -> list[ProxyLogin]:
+    """Return what began from ``since`` to before ``until``: people, then systems, the earliest first."""
+    started = ActAsSession.started_at
+    query = _of_owner(owner_id).order_by(None).where(started >= since, started < until)
+    ordered = query.order_by(ActAsSession.kind.desc(), started, ActAsSession.id)
+    return _in_full(session, owner_id, session.scalars(ordered.limit(MOST_TOLD)).all(), find_apps=find_apps)
 
 
 def get_proxy_login(

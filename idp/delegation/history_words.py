@@ -23,8 +23,8 @@ def _(text: str, /, **values: object) -> str:
 def who(login: ProxyLogin) -> str:
     """Return the member of staff, or the agency's system."""
     name = login.session.actor_name
-    if not name:
-        return _("%(system)s（システム）", system=app_name(login.system))
+    if login.session.member_id is None:
+        return _("%(system)s（システム）", system=name or app_name(login.system))
     if login.is_by_system:
         return _("%(name)s さん（システムから）", name=name)
     return _("%(name)s さん", name=name)

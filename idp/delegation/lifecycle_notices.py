@@ -22,7 +22,10 @@ def tell_of_suspension(
     tell_owner = messages.delegation_suspended if suspended else messages.delegation_reinstated
     for moved, email, name in owners:
         assert moved.expires_at is not None  # noqa: S101 - the database keeps it with these states
-        tell_owner(session, owner_email=email, owner_name=name, agency=card, expires_at=moved.expires_at)
+        tell_owner(
+            session, owner_email=email, owner_name=name, agency=card, expires_at=moved.expires_at,
+            grant_id=moved.grant_id,
+        )  # fmt: skip
         count += 1
     tell_agency = messages.agency_suspended if suspended else messages.agency_reinstated
     tell_agency(session, email=agency.email, name=agency.name, grants=count)
@@ -111,7 +114,7 @@ def remind(session: Session, grant: Grant) -> None:
     if grant.owner.email is not None:
         lifecycle.delegation_ends_soon(
             session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency=_card(grant.agency),
-            expires_at=grant.expires_at,
+            expires_at=grant.expires_at, grant_id=grant.id,
         )  # fmt: skip
 
 

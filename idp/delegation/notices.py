@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from idp import clock
-from idp.accounts.models import Product
+from idp.accounts.models import OwnerProfile, Product
 from idp.accounts.rules import ProxyLoginMail
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.rules import GrantState, Party, SessionKind
 from idp.mail import messages
 from idp.mail.messages import AgencyCard, Ending, OwnerCard, ProductCard
+from idp.mail.proxy_logins import proxy_login_started
 
 
 def tell_agency_of_request(session: Session, grant: Grant, *, products: Sequence[Product]) -> None:
@@ -37,7 +39,7 @@ def tell_owner_of_answer(session: Session, grant: Grant) -> None:
     if grant.state == GrantState.ACTIVE and grant.expires_at is not None:
         messages.delegation_approved(
             session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency=agency,
-            permissions=grant.permission_set, expires_at=grant.expires_at,
+            permissions=grant.permission_set, expires_at=grant.expires_at, grant_id=grant.id,
         )  # fmt: skip
     else:
         messages.delegation_denied(
@@ -62,14 +64,17 @@ def tell_both_of_end(session: Session, grant: Grant, *, party: Party) -> None:
 def tell_owner_of_proxy_login(
     session: Session, act_as: ActAsSession, grant: Grant, *, staff_name: str, app_name: str
 ) -> None:
-    """Mail the owner that somebody signed in for them, unless they chose not to be told."""
-    profile = grant.owner.owner
-    if profile is None or profile.proxy_login_mail == ProxyLoginMail.NEVER or grant.owner.email is None:
+    """Mail the owner that somebody signed in for them, if they want a mail at each.
+
+    What they chose is read anew: whoever changes it waits for what begins under their grants.
+    """
+    chosen = select(OwnerProfile.proxy_login_mail).where(OwnerProfile.account_id == grant.owner_id)
+    if session.scalar(chosen) != ProxyLoginMail.EACH or grant.owner.email is None:
         return
-    messages.proxy_login_started(
+    proxy_login_started(
         session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency_name=grant.agency.name,
         staff_name=staff_name, reason=act_as.reason, app_name=app_name, at=act_as.started_at,
-        grant_id=grant.id, by_system=act_as.kind == SessionKind.API,
+        grant_id=grant.id, session_id=act_as.id, by_system=act_as.kind == SessionKind.API,
     )  # fmt: skip
 
 

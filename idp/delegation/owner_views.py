@@ -8,12 +8,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from idp import clock
-from idp.accounts.profile.service import set_proxy_login_mail
 from idp.accounts.rules import ProxyLoginMail
 from idp.accounts.sessions.access import current_account, owner_only
 from idp.delegation import history_words, service
 from idp.delegation.apps import registered_apps
 from idp.delegation.cursors import CursorUnreadable
+from idp.delegation.daily_mails import choose_mail as choose_way
 from idp.delegation.forms import ProxyLoginMailForm
 from idp.delegation.history import (
     agencies_of_owner,
@@ -98,7 +98,8 @@ def choose_mail() -> View:
     if not form.validate():
         flash(_("お知らせの受け取り方を選んでください。"), "error")
         return redirect(url_for(".history"), code=303)
-    set_proxy_login_mail(current_session(), current_account().id, ProxyLoginMail(form.proxy_login_mail.data))
+    choice = ProxyLoginMail(form.proxy_login_mail.data)
+    choose_way(current_session(), current_account().id, choice, find_apps=registered_apps())
     flash(_("お知らせの受け取り方を変更しました。"), "success")
     return redirect(url_for(".history"), code=303)
 

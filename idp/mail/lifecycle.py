@@ -3,6 +3,7 @@
 As in ``messages``: one function each, which enqueues and returns.
 """
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -74,12 +75,18 @@ def delegation_request_waits(
 
 
 def delegation_ends_soon(
-    session: Session, *, owner_email: str, owner_name: str, agency: AgencyCard, expires_at: datetime
+    session: Session,
+    *,
+    owner_email: str,
+    owner_name: str,
+    agency: AgencyCard,
+    expires_at: datetime,
+    grant_id: uuid.UUID,
 ) -> None:
     """Remind an owner that a term is nearly over: nothing to do to let it end, ask again to go on."""
     enqueue_mail(
         session, Message.DELEGATION_ENDS_SOON, to=Recipient(owner_email, owner_name),
-        data={"agency": agency, "expires_at": expires_at},
+        data={"agency": agency, "expires_at": expires_at, "grant_id": grant_id},
     )  # fmt: skip
 
 

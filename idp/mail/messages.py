@@ -51,6 +51,7 @@ class Message(StrEnum):
     PROXY_LOGIN_STARTED = "proxy_login_started"
     STAFF_INVITATION = "staff_invitation"
     STAFF_LEFT = "staff_left"
+    PROXY_LOGINS_OF_DAYS = "proxy_logins_of_days"
 
 
 PERMISSION_TO_CHANGE = "mypage.write"
@@ -209,6 +210,7 @@ def delegation_approved(
     agency: AgencyCard,
     permissions: Collection[str],
     expires_at: datetime,
+    grant_id: uuid.UUID,
 ) -> None:
     """Tell an owner that the agency approved, what it may do (``permissions``: scopes) and until when."""
     enqueue_mail(
@@ -219,6 +221,7 @@ def delegation_approved(
             "agency": agency,
             "may_change": PERMISSION_TO_CHANGE in permissions,
             "expires_at": expires_at,
+            "grant_id": grant_id,
         },
     )
 
@@ -268,26 +271,38 @@ def delegation_ended_for_agency(
 
 
 def delegation_suspended(
-    session: Session, *, owner_email: str, owner_name: str, agency: AgencyCard, expires_at: datetime
+    session: Session,
+    *,
+    owner_email: str,
+    owner_name: str,
+    agency: AgencyCard,
+    expires_at: datetime,
+    grant_id: uuid.UUID,
 ) -> None:
     """Tell an owner that the agency is suspended and can do nothing for now; the term goes on running."""
     enqueue_mail(
         session,
         Message.DELEGATION_SUSPENDED,
         to=Recipient(owner_email, owner_name),
-        data={"agency": agency, "expires_at": expires_at},
+        data={"agency": agency, "expires_at": expires_at, "grant_id": grant_id},
     )
 
 
 def delegation_reinstated(
-    session: Session, *, owner_email: str, owner_name: str, agency: AgencyCard, expires_at: datetime
+    session: Session,
+    *,
+    owner_email: str,
+    owner_name: str,
+    agency: AgencyCard,
+    expires_at: datetime,
+    grant_id: uuid.UUID,
 ) -> None:
     """Tell an owner that the agency can act for them again, and until when."""
     enqueue_mail(
         session,
         Message.DELEGATION_REINSTATED,
         to=Recipient(owner_email, owner_name),
-        data={"agency": agency, "expires_at": expires_at},
+        data={"agency": agency, "expires_at": expires_at, "grant_id": grant_id},
     )
 
 
@@ -299,39 +314,6 @@ def agency_suspended(session: Session, *, email: str, name: str, grants: int) ->
 def agency_reinstated(session: Session, *, email: str, name: str, grants: int) -> None:
     """Tell an agency, once, that the suspension is lifted, and how many grants are active again."""
     enqueue_mail(session, Message.AGENCY_REINSTATED, to=Recipient(email, name), data={"grants": grants})
-
-
-def proxy_login_started(
-    session: Session,
-    *,
-    owner_email: str,
-    owner_name: str,
-    agency_name: str,
-    staff_name: str,
-    reason: str,
-    app_name: str,
-    at: datetime,
-    grant_id: uuid.UUID,
-    by_system: bool = False,
-) -> None:
-    """Tell an owner who signed in for them, where and why (``reason`` may be empty), and how to end it.
-
-    ``by_system``: an agency's system acted through the API. Told once a day, as the mail says.
-    """
-    enqueue_mail(
-        session,
-        Message.PROXY_LOGIN_STARTED,
-        to=Recipient(owner_email, owner_name),
-        data={
-            "agency_name": agency_name,
-            "staff_name": staff_name,
-            "reason": reason,
-            "app_name": app_name,
-            "at": at,
-            "by_system": by_system,
-        },
-        reference=grant_id,
-    )
 
 
 def _seconds_until(moment: datetime) -> int:

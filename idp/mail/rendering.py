@@ -7,7 +7,7 @@ becomes a link, a header or markup.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -22,7 +22,7 @@ from idp import clock
 from idp.mail.delivery import Delivery
 from idp.mail.outbox import Recipient
 from idp.settings import Settings
-from idp.web import brand_of, japanese_time
+from idp.web import brand_of, japanese_date, japanese_time
 
 _HERE = Path(__file__).resolve()
 
@@ -73,7 +73,7 @@ class Renderer:
         )
         self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
         self._environment.filters.update(japanese_time=_japanese_time, japanese_duration=_japanese_duration)
-        self._environment.globals.update(link=self._link, brand=brand_of(settings))
+        self._environment.globals.update(link=self._link, brand=brand_of(settings), days=_japanese_days)
         self._inliner = css_inline.CSSInliner(
             extra_css=(mails / "_mail.css").read_text(encoding="utf-8"),
             keep_style_tags=True,  # the one for dark screens
@@ -136,6 +136,14 @@ def envelope_address(email: str) -> str:
 def _japanese_time(stored: str) -> str:
     """Return a moment of a mail's data as 2026年11月24日 15:04."""
     return japanese_time(datetime.fromisoformat(stored))
+
+
+def _japanese_days(since: str, until: str) -> str:
+    """Return the day, or the days, of a span whose end is exclusive: 2026年11月24日."""
+    first = datetime.fromisoformat(since)
+    last = max(first, datetime.fromisoformat(until) - timedelta(microseconds=1))
+    named = japanese_date(first), japanese_date(last)
+    return named[0] if named[0] == named[1] else f"{named[0]}〜{named[1]}"
 
 
 def _japanese_duration(seconds: int) -> str:

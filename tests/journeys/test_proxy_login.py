@@ -46,7 +46,9 @@ def test_the_owner_is_told_and_finds_it_in_the_record(visitor: Person, person: C
     letter = club.letter(owner.email, "代理ログインがありました")
     for words in (agency.name, "岡田 誠", "マイページ", "点検のため"):
         assert words in letter.text
-    visitor.open(letter.link("/account/delegations")).sign_in(owner.email)
+    visitor.open(letter.link("/account/proxy-logins/")).sign_in(owner.email)
+    assert visitor.heading == "代理ログインを今すぐ終了しますか"
+    visitor.follow("やめて戻る")
     running = visitor.page.get_by_role("region", name="いま行われている代理ログイン")
     for words in (agency.name, "岡田 誠", "点検のため", "いま利用中", "閲覧のみ"):
         assert words in running.inner_text()

@@ -2,7 +2,8 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -10,13 +11,15 @@ from sqlalchemy.orm import Session
 
 from idp import clock
 from idp.db import Database
-from idp.mail import lifecycle, messages, staff_messages
+from idp.mail import lifecycle, messages, proxy_logins, staff_messages
 from idp.mail.delivery import Delivery, claim, find_due, unseal_delivery
 from idp.mail.messages import AgencyCard, Ending, Message, OwnerCard, ProductCard
 from idp.mail.models import OutboxItem, Topic
+from idp.mail.proxy_logins import LoginCard
 from idp.unit_of_work import unit_of_work
 
 TOKEN = "ocl_aT0kenThatNobodyMayRead"
+GRANT = uuid.UUID(int=7)
 AGENCY = AgencyCard("株式会社みらい電工", "info@mirai-denko.example")
 OWNER = OwnerCard(
     user_id=12345678, name="鈴木 花子", furigana="スズキ ハナコ", prefecture="京都府", city="京都市中京区",
@@ -24,6 +27,10 @@ OWNER = OwnerCard(
 )  # fmt: skip
 PRODUCTS = [ProductCard("ESS-U4X1", "HC-A10001WN1"), ProductCard("ESS-H2L1", "HC-B20002WN2")]
 NAMED: dict[str, Any] = {"owner_name": OWNER.name, "owner_user_id": OWNER.user_id}
+VISIT = LoginCard(
+    at=datetime(2026, 11, 23, 1, 30, tzinfo=UTC), times=1, agency_name=AGENCY.name, who="佐藤 一郎 さん",
+    app_name="マイページ", reason="定期点検の設定確認", done=("見た: 電力データ",), grant_id=GRANT,
+)  # fmt: skip
 ATTEMPTS = 12
 
 Enqueue = Callable[[Session], None]
@@ -74,7 +81,7 @@ EVERY_MAIL: dict[Message, Enqueue] = {
     ),
     Message.DELEGATION_APPROVED: lambda s: messages.delegation_approved(
         s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY,
-        permissions=frozenset({"mypage.read", "mypage.write"}), expires_at=hour_ahead(),
+        permissions=frozenset({"mypage.read", "mypage.write"}), expires_at=hour_ahead(), grant_id=GRANT,
     ),
     Message.DELEGATION_DENIED: lambda s: messages.delegation_denied(
         s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY
@@ -82,10 +89,12 @@ EVERY_MAIL: dict[Message, Enqueue] = {
     Message.DELEGATION_ENDED_FOR_OWNER: lambda s: _ended_for_owner(s, Ending.REVOKED),
     Message.DELEGATION_ENDED_FOR_AGENCY: lambda s: _ended_for_agency(s, Ending.REVOKED),
     Message.DELEGATION_SUSPENDED: lambda s: messages.delegation_suspended(
-        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead()
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead(),
+        grant_id=GRANT,
     ),
     Message.DELEGATION_REINSTATED: lambda s: messages.delegation_reinstated(
-        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead()
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead(),
+        grant_id=GRANT,
     ),
     Message.AGENCY_SUSPENDED: lambda s: messages.agency_suspended(
         s, email=AGENCY.email, name=AGENCY.name, grants=12
@@ -116,14 +125,20 @@ EVERY_MAIL: dict[Message, Enqueue] = {
         s, agency_email=AGENCY.email, agency_name=AGENCY.name, **NAMED, lapses_at=hour_ahead()
     ),
     Message.DELEGATION_ENDS_SOON: lambda s: lifecycle.delegation_ends_soon(
-        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead()
+        s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, expires_at=hour_ahead(),
+        grant_id=GRANT,
     ),
     Message.DELEGATION_ENDS_SOON_FOR_AGENCY: lambda s: lifecycle.delegation_ends_soon_for_agency(
         s, agency_email=AGENCY.email, agency_name=AGENCY.name, **NAMED, expires_at=hour_ahead()
     ),
-    Message.PROXY_LOGIN_STARTED: lambda s: messages.proxy_login_started(
+    Message.PROXY_LOGINS_OF_DAYS: lambda s: proxy_logins.proxy_logins_of_days(
+        s, owner_email=OWNER.email, owner_name=OWNER.name, since=clock.now() - timedelta(days=1),
+        until=clock.now(), logins=[VISIT, replace(VISIT, times=3, reason="", done=())], left_out=2,
+    ),
+    Message.PROXY_LOGIN_STARTED: lambda s: proxy_logins.proxy_login_started(
         s, owner_email=OWNER.email, owner_name=OWNER.name, agency_name=AGENCY.name, staff_name="佐藤 一郎",
-        reason="定期点検の設定確認", app_name="マイページ", at=clock.now(), grant_id=uuid.UUID(int=7),
+        reason="定期点検の設定確認", app_name="マイページ", at=clock.now(), grant_id=GRANT,
+        session_id=uuid.UUID(int=8),
     ),
     Message.STAFF_INVITATION: lambda s: staff_messages.staff_invitation(
         s, email="ueda@example.jp", token=TOKEN, agency_name=AGENCY.name, role="proxy_login",

@@ -11,7 +11,7 @@ from idp.db import Database
 from idp.mail import messages
 from idp.mail.messages import Ending, Message
 from idp.mail.rendering import Mail, Renderer
-from tests.mail.letters import AGENCY, EVERY_ENDING, EVERY_MAIL, OWNER, TOKEN, Enqueue, take_one
+from tests.mail.letters import AGENCY, EVERY_ENDING, EVERY_MAIL, GRANT, OWNER, TOKEN, Enqueue, take_one
 
 BRAND = "ニチコンオーナーズ倶楽部"
 ISSUER = "https://id.example.jp"
@@ -94,6 +94,13 @@ def test_every_link_of_every_mail_begins_with_the_issuer(message: Message, writt
         (Message.ALREADY_REGISTERED, "/password/forgot"),
         (Message.DELEGATION_REQUESTED, "/agency_admin/12345678"),
         (Message.PROXY_LOGIN_STARTED, "/account/delegations"),
+        (Message.PROXY_LOGIN_STARTED, f"/account/delegations/{GRANT}/end"),
+        (Message.PROXY_LOGIN_STARTED, "/account/proxy-logins/00000000-0000-0000-0000-000000000008/end"),
+        (Message.PROXY_LOGINS_OF_DAYS, "/account/delegations"),
+        (Message.DELEGATION_APPROVED, f"/account/delegations/{GRANT}/end"),
+        (Message.DELEGATION_SUSPENDED, f"/account/delegations/{GRANT}/end"),
+        (Message.DELEGATION_REINSTATED, f"/account/delegations/{GRANT}/end"),
+        (Message.DELEGATION_ENDS_SOON, f"/account/delegations/{GRANT}/end"),
     ],
 )
 def test_each_mail_leads_to_the_page_of_its_next_step(message: Message, path: str, written) -> None:
@@ -165,7 +172,7 @@ def test_the_approval_mail_tells_the_owner_what_was_allowed_until_when(
     mail = written(
         lambda s: messages.delegation_approved(
             s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, permissions=permissions,
-            expires_at=clock.now(),
+            expires_at=clock.now(), grant_id=GRANT,
         )
     )  # fmt: skip
     assert f"許可した内容: {words}\n" in mail.text
