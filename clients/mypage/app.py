@@ -4,8 +4,8 @@ from flask import Flask
 from flask_babel import lazy_gettext as _l
 
 from clients.mypage.settings import MyPageSettings
-from clients.mypage.views import customer, menu, power, products, services
-from clients.relying_party import RelyingParty
+from clients.mypage.views import customer, menu, power, power_api, products, services
+from clients.relying_party import ApiTokens, RelyingParty
 
 SCOPE = "openid profile email products products.write delegations.read"
 
@@ -33,4 +33,13 @@ def create_app(settings: MyPageSettings | None = None) -> Flask:
     app.register_blueprint(products.create_blueprint(rp))
     app.register_blueprint(power.create_blueprint(rp))
     app.register_blueprint(services.create_blueprint(rp))
+    tokens = ApiTokens(
+        app,
+        issuer=chosen.issuer,
+        audience=chosen.client_id,
+        base_url=chosen.base_url,
+        database_url=chosen.database_url,
+        act_as_supported=True,
+    )
+    app.register_blueprint(power_api.create_blueprint(tokens))
     return app

@@ -1,15 +1,17 @@
 """``ApiTokens``: makes a Flask application an API that takes the server's access tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import NoReturn, ParamSpec
+from typing import Any, NoReturn, ParamSpec
 
+import requests
 import structlog
 from flask import Flask, Response, g, json, request
 from flask.typing import ResponseReturnValue
 
 from clients.relying_party import clock, logs
 from clients.relying_party.access_token import AcceptedTokens, AccessToken, verify_access_token
+from clients.relying_party.dpop import send_with_token
 from clients.relying_party.dpop_proof import ALGORITHMS, Proofs, ProvenRequest
 from clients.relying_party.errors import ProofRefused, ProviderUnavailable, Refusal, TokenNotGenuine
 from clients.relying_party.introspection import Introspection, check_is_active
@@ -113,6 +115,31 @@ class ApiTokens:
             return view(*args, **kwargs)
 
         return guarded
+
+    def ask_server(self, path: str) -> Mapping[str, Any]:
+        """Return what the server's API says to the token of the present call; it asks the live records.
+
+        :param path: from the issuer, such as ``/api/me/products``.
+        :raises CallRefused: the server does not take the token (any longer), or does not answer.
+        """
+        if self.token.key_thumbprint:  # only its holder can prove the key to the server
+            raise CallRefused(
+                401, "invalid_token", detail="This call needs a token that is not bound to a key."
+            )
+        try:
+            answer = send_with_token(
+                None, "GET", f"{self._accepted.issuer}{path}", access_token=self.token.value, timeout=TIMEOUT
+            )
+            body = answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise CallRefused(503, "", detail="The server does not answer now.") from error
+        if answer.status_code == 401:
+            raise CallRefused(401, "invalid_token", detail="The access token is not good any more.")
+        if answer.status_code == 403:
+            raise CallRefused(403, "insufficient_scope", detail="The access token does not reach so far.")
+        if answer.status_code != 200 or not isinstance(body, dict):
+            raise CallRefused(503, "", detail="The server does not answer now.")
+        return body
 
     def _verified(self, scope: str, *, live: bool) -> AccessToken:
         try:

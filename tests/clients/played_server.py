@@ -96,6 +96,7 @@ class PlayedServer:
         """Deviations of the next token responses."""
         self.token_error: Exception | str | None = None
         self.accepts_access_tokens = True
+        self.access_tokens_begin = "access-"
         self.refresh_token = "refresh-0"
         self.refresh_tokens_used: list[str] = []
         self._lock = Lock()
@@ -193,7 +194,7 @@ class PlayedServer:
         body = json.loads(request.body) if request.body else None
         self.api_calls.append((str(request.method), path, body))
         if not self.accepts_access_tokens or not str(request.headers["Authorization"]).startswith(
-            "Bearer access-"
+            f"Bearer {self.access_tokens_begin}"
         ):
             return _json(401, {"title": "no"})
         if path == "/api/me/profile":

@@ -31,7 +31,7 @@ NO_PAGES = {
     # They only lead on to a page.
     "idp agency_links.owner", "idp agency_links.owners", "idp entrance.agency_login",
     "idp apps.open_app", "idp oauth_pages.resume", "idp passwords.well_known", "mypage customer.edit",
-    "mypage mypage.password",
+    "mypage mypage.password", "mypage api.power",
     "mypage mypage.permissions", "mypage products.register", "mypage rp.initiate", "mypage rp.login",
     "portal approve_opened", "portal proxy_login_opened", "portal root", "portal rp.callback",
     "portal rp.initiate", "portal rp.login",
