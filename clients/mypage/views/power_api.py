@@ -34,7 +34,7 @@ def create_blueprint(tokens: ApiTokens) -> Blueprint:
         if day is None:
             return _answer({"type": "about:blank", "title": "invalid_parameter", "status": 400,
                             "detail": "day must be a day such as 2026-11-24"}, status=400)  # fmt: skip
-        products = read_products(tokens.ask_server("/api/me/products"))
+        products = read_products(tokens.ask_server("/api/me/products")).all
         return _answer({"day": day.isoformat(), "items": [_item(product, day) for product in products]})
 
     return blueprint
