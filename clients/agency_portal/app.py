@@ -38,6 +38,7 @@ def create_app(settings: PortalSettings | None = None) -> Flask:
     app.jinja_env.globals.update(
         issuer=settings.issuer,
         profile_url=f"{settings.issuer}/agency/profile",
+        invitations_url=f"{settings.issuer}/agency/invitations",
         manager_url=f"{settings.issuer}/agency",
         state_words=STATE_WORDS,
         tab_words=TAB_WORDS,

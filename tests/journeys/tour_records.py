@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.journeys.club import Club
+from tests.journeys.delegating import name_agency
 from tests.journeys.person import Crowd
 from tests.journeys.stops import Chapter, Stop, pages
 
@@ -10,9 +11,8 @@ from tests.journeys.stops import Chapter, Stop, pages
 def records(club: Club, crowd: Crowd) -> Iterator[Stop]:
     """第三者提供の記録 of the owner, and of the agency."""
     part, agency = club.casting.owner(), club.casting.agency()
-    club.casting.consent(part, agency, write=True)
-    owner = crowd().enter_mypage(part.email)
-    owner.open(f"{club.idp}/account")
+    owner = crowd().enter_mypage(part.email).open(f"{club.idp}/account/edit")
+    name_agency(owner, agency.email).press("確認する")
     yield Stop("disclosures", owner.follow("第三者提供の記録"))
     yield Stop("disclosure-wording", owner.follow("もとになった同意の文面を見る"))
     staff = crowd().enter_portal(agency.email)
