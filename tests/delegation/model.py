@@ -147,7 +147,7 @@ def _about_staff(row: State, staff: int) -> Iterator[Step]:
         yield from (("join", staff, of) for of in AGENCIES if agency(row, of) == OK)
         return
     if not signed_in(row, staff):
-        if agency(row, home(row, staff)) != GONE:
+        if agency(row, home(row, staff)) == OK:
             yield ("sign in", staff, staff)
     else:
         yield ("sign out", staff, staff)
@@ -195,6 +195,8 @@ class Model:
             under = hand(row, one, other) - TICKET
             allowed = may_act(row, one, other, under=under)
             row[_HAND + 3 * one + other] = ACTING + under if allowed else NOTHING
+            if allowed and hand(row, 1 - one, other) >= ACTING:  # for one owner at a time in one browser
+                row[_HAND + 3 * (1 - one) + other] = NOTHING
         elif what == "join":
             row[_ROLE + one], row[_HOME + one] = PROXY, other
         elif what == "let go":

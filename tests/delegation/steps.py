@@ -15,8 +15,14 @@ from idp.delegation import passing_time, service, standing
 from idp.delegation.models import Grant
 from idp.delegation.rules import READ, Party
 from idp.delegation.service import Consent
-from idp.demo import MINORU, MIRAI, AgencyPart, MemberPart, OwnerPart
+from idp.demo import MINORU, MIRAI, PASSWORD, AgencyPart, MemberPart, OwnerPart
 from tests.world import MANAGER, World
+
+PERSON = {
+    "name": "新井 新", "furigana": "アライ アラタ", "postal_code": "6008216", "prefecture": "京都府",
+    "city": "京都市下京区", "street": "東塩小路町8-3", "phone": "0757654321",
+    "password": PASSWORD, "password_confirm": PASSWORD,
+}  # fmt: skip
 
 
 def ask(
@@ -103,3 +109,14 @@ def operate(world: World, monkeypatch: pytest.MonkeyPatch, *command: str) -> str
     result = CliRunner().invoke(cli, command)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def register_owner(world: World, email: str, *, serial: str = "") -> None:
+    """Let somebody register as an owner with this address, by the forms."""
+    browser = world.browser()
+    browser.submit("/register/owner", email=email)
+    link = f"/register/owner/{world.letters()[-1].data['token']}"
+    assert browser.submit(link, info_sharing="no", **PERSON).status_code == 303
+    product = {"serial_number": serial} if serial else {"skip": "1"}
+    assert browser.submit(f"{link}/product", **product).status_code == 303
+    assert browser.submit(f"{link}/confirm").status_code == 303

@@ -13,34 +13,17 @@ from idp.clock import now
 from idp.credentials import new_id
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.permissions.products import limit_to, visible_products
-from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, PASSWORD, SAKURA, UNCLAIMED, AgencyPart, OwnerPart
+from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, SAKURA, UNCLAIMED, AgencyPart, OwnerPart
 from idp.oauth.models import Client, ClientStatus
-from tests.delegation.steps import answer, ask, operate, state_of
+from tests.delegation.steps import PERSON, answer, ask, operate, register_owner, state_of
 from tests.oauth.desk import Desk, Parties
 from tests.oauth.relying_party import RelyingParty
 from tests.world import APPROVER, BOTH, MANAGER, RIVAL, Letter, World
-
-PERSON = {
-    "name": "新井 新", "furigana": "アライ アラタ", "postal_code": "6008216", "prefecture": "京都府",
-    "city": "京都市下京区", "street": "東塩小路町8-3", "phone": "0757654321",
-    "password": PASSWORD, "password_confirm": PASSWORD,
-}  # fmt: skip
 
 
 @pytest.fixture
 def desk(world: World, parties: Parties) -> Desk:
     return Desk(world, parties)
-
-
-def register(world: World, email: str, *, serial: str = "") -> None:
-    """Let somebody register as an owner with this address, by the forms."""
-    browser = world.browser()
-    browser.submit("/register/owner", email=email)
-    link = f"/register/owner/{world.letters()[-1].data['token']}"
-    assert browser.submit(link, info_sharing="no", **PERSON).status_code == 303
-    product = {"serial_number": serial} if serial else {"skip": "1"}
-    assert browser.submit(f"{link}/product", **product).status_code == 303
-    assert browser.submit(f"{link}/confirm").status_code == 303
 
 
 def register_agency(world: World, email: str) -> None:
@@ -121,7 +104,7 @@ def test_whoever_registers_with_the_address_of_a_deleted_owner_is_somebody_else(
 ) -> None:
     former, old = world.account(HANAKO), world.grant(HANAKO)
     operate(world, monkeypatch, "account", "delete", HANAKO.email, "--yes")
-    register(world, HANAKO.email, serial=HANAKO.serials[0])
+    register_owner(world, HANAKO.email, serial=HANAKO.serials[0])
     fresh = world.account(HANAKO)
     assert fresh.id != former.id
     browser = world.browser(HANAKO)
