@@ -111,6 +111,13 @@ def is_last_manager(row: bytes | bytearray, staff: int) -> bool:
     return role(row, staff) == MANAGER and all(role(row, one) != MANAGER for one in others)
 
 
+def manager_is_there(row: bytes | bytearray, of: int) -> bool:
+    """Tell whether somebody is signed in who manages the staff of an agency."""
+    return agency(row, of) == OK and any(
+        role(row, one) == MANAGER and home(row, one) == of and signed_in(row, one) for one in STAFF
+    )
+
+
 def steps(row: State) -> Iterator[Step]:
     """Name everything that somebody can do, or that happens by itself, in this state."""
     for one in OWNERS:
@@ -144,14 +151,14 @@ def _about_owner(row: State, one: int) -> Iterator[Step]:
 
 def _about_staff(row: State, staff: int) -> Iterator[Step]:
     if role(row, staff) == LEFT:
-        yield from (("join", staff, of) for of in AGENCIES if agency(row, of) == OK)
+        yield from (("join", staff, of) for of in AGENCIES if manager_is_there(row, of))
         return
     if not signed_in(row, staff):
         if agency(row, home(row, staff)) == OK:
             yield ("sign in", staff, staff)
     else:
         yield ("sign out", staff, staff)
-    if not is_last_manager(row, staff):
+    if manager_is_there(row, home(row, staff)) and not is_last_manager(row, staff):
         yield ("remove", staff, staff)
         yield from (
             (f"make {name}", staff, staff)
