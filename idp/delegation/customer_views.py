@@ -21,6 +21,7 @@ from idp.accounts.rules import NoSuchProduct, NotAnOwner
 from idp.accounts.sessions.access import current_account, forget_errand, owner_only
 from idp.delegation import service
 from idp.delegation.forms import ConsentForm, CustomerForm, consent_form
+from idp.delegation.grant_cards import grant_cards
 from idp.delegation.invitations.rules import InvitationOver, InvitationUnknown, Standing
 from idp.delegation.invitations.service import find_open_invitation
 from idp.delegation.invitations.views import show_over
@@ -43,9 +44,10 @@ View = str | tuple[str, int] | Response
 def show() -> View:
     """Show the owner's data, products and permissions."""
     owner, session = _owner(), current_session()
+    standing = [one for one in service.grants_of_owner(session, owner.id) if GrantState(one.state).is_open]
     return render_template(
         "delegation/customer.html", account=owner, owner=owner.owner,
-        grants=service.grants_of_owner(session, owner.id), products=list_products(session, owner.id),
+        cards=grant_cards(session, standing), products=list_products(session, owner.id),
     )  # fmt: skip
 
 

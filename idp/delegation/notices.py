@@ -9,6 +9,8 @@ from idp import clock
 from idp.accounts.models import OwnerProfile, Product
 from idp.accounts.rules import ProxyLoginMail
 from idp.delegation.models import ActAsSession, Grant
+from idp.delegation.permissions.products import limited_products
+from idp.delegation.permissions.service import titles, words_by_name
 from idp.delegation.rules import GrantState, Party, SessionKind
 from idp.mail import messages
 from idp.mail.messages import AgencyCard, Ending, OwnerCard, ProductCard
@@ -37,9 +39,12 @@ def tell_owner_of_answer(session: Session, grant: Grant) -> None:
         return
     agency = _card(grant)
     if grant.state == GrantState.ACTIVE and grant.expires_at is not None:
+        limited = limited_products(session, grant)
         messages.delegation_approved(
             session, owner_email=grant.owner.email, owner_name=grant.owner.name, agency=agency,
-            permissions=grant.permission_set, expires_at=grant.expires_at, grant_id=grant.id,
+            allowed=titles(words_by_name(session), grant.permission_set), expires_at=grant.expires_at,
+            products=None if limited is None else [f"{one.model} {one.serial_number}" for one in limited],
+            grant_id=grant.id,
         )  # fmt: skip
     else:
         messages.delegation_denied(

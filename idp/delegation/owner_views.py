@@ -15,6 +15,7 @@ from idp.delegation.apps import registered_apps
 from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.daily_mails import choose_mail as choose_way
 from idp.delegation.forms import ProxyLoginMailForm
+from idp.delegation.grant_cards import grant_cards
 from idp.delegation.history import (
     agencies_of_owner,
     just_ended,
@@ -40,8 +41,9 @@ def history() -> View:
         )
     except CursorUnreadable:
         return redirect(url_for(".history"), code=303)
+    cards = grant_cards(session, service.grants_of_owner(session, owner.id))
     return render_template(
-        "delegation/history.html", grants=service.grants_of_owner(session, owner.id), page=page,
+        "delegation/history.html", cards=cards, page=page,
         running=running_proxy_logins(session, owner.id, find_apps=find_apps, now=now),
         recent=just_ended(session, owner.id, find_apps=find_apps, now=now), is_first=not cursor,
         agencies=agencies_of_owner(session, owner.id), agency_id=str(agency_id or ""), words=history_words,
@@ -67,7 +69,8 @@ def ask(grant_id: uuid.UUID) -> View:
             "delegation/over_already.html", agency=grant.agency, ended_at=grant.ended_at, grant=None,
             login=None,
         )  # fmt: skip
-    return render_template("delegation/end.html", grant=grant)
+    (card,) = grant_cards(current_session(), [grant])
+    return render_template("delegation/end.html", card=card, grant=grant)
 
 
 @OWNER_DELEGATIONS.post("/<uuid:grant_id>/end")

@@ -54,10 +54,6 @@ class Message(StrEnum):
     PROXY_LOGINS_OF_DAYS = "proxy_logins_of_days"
 
 
-PERMISSION_TO_CHANGE = "mypage.write"
-"""The scope that turns 閲覧のみ into 閲覧と設定変更."""
-
-
 class Ending(StrEnum):
     """How a delegation, or the request for one, came to its end."""
 
@@ -208,18 +204,23 @@ def delegation_approved(
     owner_email: str,
     owner_name: str,
     agency: AgencyCard,
-    permissions: Collection[str],
+    allowed: Collection[str],
+    products: Collection[str] | None,
     expires_at: datetime,
     grant_id: uuid.UUID,
 ) -> None:
-    """Tell an owner that the agency approved, what it may do (``permissions``: scopes) and until when."""
+    """Tell an owner that the agency approved, what it may do (``allowed``: titles), and until when.
+
+    ``products`` are those that it is limited to; None for all.
+    """
     enqueue_mail(
         session,
         Message.DELEGATION_APPROVED,
         to=Recipient(owner_email, owner_name),
         data={
             "agency": agency,
-            "may_change": PERMISSION_TO_CHANGE in permissions,
+            "allowed": list(allowed),
+            "products": None if products is None else list(products),
             "expires_at": expires_at,
             "grant_id": grant_id,
         },

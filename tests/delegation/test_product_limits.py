@@ -195,3 +195,21 @@ def test_the_agency_is_told_of_the_chosen_products_alone(
     assert shown["all_products"] is False
     words = state_of(world, limited).search_text
     assert (fold_search(FIRST) in words, fold_search(SECOND) in words) == (True, False)
+
+
+def test_an_owner_reads_of_each_permission_what_it_allows_and_how_to_stop_it(
+    world: World, ichiro: Visitor
+) -> None:
+    confirm(ichiro, name_agency(ichiro, SAKURA.email), products="some", chosen=numbers(world, FIRST))
+    answer(world, world.grant(ICHIRO, SAKURA).id, by=RIVAL)
+    look = MYPAGE_PERMISSIONS[0]
+    for page in ("/account", "/account/delegations"):
+        card = ichiro.get(page).text.split(SAKURA.email)[1].split("</section>")[0]
+        for words in (look.title, *look.can, *look.cannot, "やめかた", "内容を変えるには", FIRST):
+            assert words in card, (page, words)
+        assert SECOND not in card
+    wording = f"/account/disclosures/wordings/{world.grant(ICHIRO, SAKURA).wording}"
+    assert wording in card
+    assert look.can[0] in ichiro.get(wording).text
+    approved = [one for one in world.letters() if one.name == "delegation_approved"][-1]
+    assert (approved.data["allowed"], approved.data["products"]) == (["閲覧のみ"], [f"ESS-U4X1 {FIRST}"])

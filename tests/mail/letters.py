@@ -81,7 +81,8 @@ EVERY_MAIL: dict[Message, Enqueue] = {
     ),
     Message.DELEGATION_APPROVED: lambda s: messages.delegation_approved(
         s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY,
-        permissions=frozenset({"mypage.read", "mypage.write"}), expires_at=hour_ahead(), grant_id=GRANT,
+        allowed=["閲覧と設定変更"], products=["ESS-U4X1 HC-A10001WN1"], expires_at=hour_ahead(),
+        grant_id=GRANT,
     ),
     Message.DELEGATION_DENIED: lambda s: messages.delegation_denied(
         s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY

@@ -163,19 +163,20 @@ def test_the_refusal_mail_has_the_wording_of_the_manual_and_the_agency_s_address
 
 
 @pytest.mark.parametrize(
-    ("permissions", "words"),
-    [({"mypage.read"}, "閲覧のみ"), ({"mypage.read", "mypage.write"}, "閲覧と設定変更")],
+    ("products", "words"),
+    [(None, "すべての製品"), (["ESS-U4X1 HC-A10001WN1"], "ESS-U4X1 HC-A10001WN1")],
 )
 def test_the_approval_mail_tells_the_owner_what_was_allowed_until_when(
-    permissions: set[str], words: str, written
+    products: list[str] | None, words: str, written
 ) -> None:
     mail = written(
         lambda s: messages.delegation_approved(
-            s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, permissions=permissions,
-            expires_at=clock.now(), grant_id=GRANT,
+            s, owner_email=OWNER.email, owner_name=OWNER.name, agency=AGENCY, allowed=["閲覧のみ"],
+            products=products, expires_at=clock.now(), grant_id=GRANT,
         )
     )  # fmt: skip
-    assert f"許可した内容: {words}\n" in mail.text
+    assert "許可した内容: 閲覧のみ\n" in mail.text
+    assert f"許可した製品: {words}\n" in mail.text
     assert f"有効期限: {IN_JAPAN}まで" in mail.text
 
 

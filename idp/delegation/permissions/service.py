@@ -131,6 +131,12 @@ def granted_words(known: Mapping[str, PermissionWords], names: Iterable[str]) ->
     return [one for one in found if not any(set(one.can) < set(other.can) for other in found)]
 
 
+def titles(known: Mapping[str, PermissionWords], names: Iterable[str]) -> list[str]:
+    """Return what a grant's permissions are called, in Japanese; a scope itself where it has no words."""
+    wanted = frozenset(names)
+    return [words.title for words in granted_words(known, wanted)] or sorted(wanted)
+
+
 def items_of(session: Session, names: Iterable[str]) -> tuple[str, ...]:
     """Return the kinds of data that these permissions open, each once, as disclosures are recorded."""
     permissions = find_permissions(session, sorted(names))
