@@ -7,7 +7,6 @@ import pytest
 from idp import clock
 from idp.credentials import Sealer, Undecryptable
 from idp.db import Database
-from idp.mail import messages
 from idp.mail.delivery import claim, find_due, unseal_delivery
 from idp.mail.messages import Message
 from idp.mail.models import Topic
@@ -99,4 +98,3 @@ def test_a_registration_mail_and_the_mail_to_a_member_cost_the_page_the_same(dat
 
 def test_the_mail_about_a_proxy_login_refers_to_its_grant(database: Database) -> None:
     assert take_one(database, EVERY_MAIL[Message.PROXY_LOGIN_STARTED]).reference == uuid.UUID(int=7)
-    assert messages.PERMISSION_TO_CHANGE == "mypage.write"
