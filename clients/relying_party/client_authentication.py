@@ -26,14 +26,18 @@ class _Assertion(PrivateKeyJWT):  # type: ignore[misc]  # Authlib has no types
 
         :param token_endpoint: what the class was given: the issuer, the audience (FAPI 2.0 §5.3.3.1).
         """
-        key, now = auth.client_secret, clock.epoch(clock.now())
-        alg = ALGORITHMS[key.key_type]
-        claims = {
-            "iss": auth.client_id, "sub": auth.client_id, "aud": token_endpoint,
-            "jti": credentials.mint_secret(), "iat": now, "exp": now + ASSERTION_LIFETIME,
-        }  # fmt: skip
-        header = {"alg": alg, "typ": "JWT"} | ({"kid": key.kid} if key.kid else {})
-        return jwt.encode(header, claims, key, registry=signatures([alg]))
+        return make_assertion(auth.client_secret, client_id=auth.client_id, issuer=token_endpoint)
+
+
+def make_assertion(key: Key, *, client_id: str, issuer: str) -> str:
+    """Return an assertion (RFC 7523 §3) for one request, signed with the client's key."""
+    now, alg = clock.epoch(clock.now()), ALGORITHMS[key.key_type]
+    claims = {
+        "iss": client_id, "sub": client_id, "aud": issuer, "jti": credentials.mint_secret(), "iat": now,
+        "exp": now + ASSERTION_LIFETIME,
+    }  # fmt: skip
+    header = {"alg": alg, "typ": "JWT"} | ({"kid": key.kid} if key.kid else {})
+    return jwt.encode(header, claims, key, registry=signatures([alg]))
 
 
 class ClientAuthentication:
