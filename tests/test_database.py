@@ -114,7 +114,9 @@ def test_a_club_of_an_earlier_version_goes_on_after_its_upgrade(
         if database_kind == "sqlite":
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        titles = connection.scalars(text("SELECT title FROM permissions ORDER BY name")).all()
     assert after == before
+    assert titles == ["閲覧のみ", "閲覧と設定変更"]
     old.dispose()
 
 

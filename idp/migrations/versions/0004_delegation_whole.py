@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import idp.db
+from idp import clock
 
 revision = "0004"
 down_revision = "0003"
@@ -20,6 +21,7 @@ def upgrade() -> None:
     _add_columns()
     _widen_choices()
     _note_owners()
+    _register_words()
 
 
 def _add_column_with_reference(table: str, column: str, target: str) -> None:
@@ -400,6 +402,36 @@ def _note_owners() -> None:
         "INSERT INTO changed_owners (account_id, changed_at) SELECT owner_id, min(requested_at) "
         "FROM delegation_grants WHERE state IN ('requested', 'active', 'suspended') GROUP BY owner_id"
     )
+
+
+def _register_words() -> None:
+    """Give the permissions of マイページ their words where people use them already; `idp apply` changes them."""
+    clients = sa.table("clients", sa.column("act_as_supported", sa.Boolean))
+    if op.get_bind().execute(sa.select(clients).where(clients.c.act_as_supported).limit(1)).first() is None:
+        return
+    see = ["お客様情報（氏名・住所・電話番号・メールアドレス）を見ること",
+           "製品の登録状況、サービスの加入状況、電力データを見ること"]  # fmt: skip
+    see_en = ["See your details (name, address, telephone number and email address)",
+              "See your registered products, the services you have joined and your power data"]  # fmt: skip
+    change = "見守りサービスやAI自動制御などのサービスに加入すること、やめること"
+    change_en = "Join and leave services, such as the monitoring service and AI automatic control"
+    both = {
+        "items": ["氏名", "都道府県・市区町村・町名番地", "電話番号", "メールアドレス", "サービスの加入状況", "電力データ"],
+        "items_en": ["Name", "Address", "Telephone number", "Email address", "Services joined", "Power data"],
+        "changed_at": clock.now(),
+    }  # fmt: skip
+    lists = [sa.column(name, sa.JSON) for name in
+             ("can", "can_en", "cannot", "cannot_en", "items", "items_en")]  # fmt: skip
+    texts = [sa.column(name, sa.String) for name in ("name", "title", "title_en")]
+    op.bulk_insert(
+        sa.table("permissions", *texts, *lists, sa.column("changed_at", idp.db.UtcDateTime(timezone=True))),
+        [
+            {"name": "mypage.read", "title": "閲覧のみ", "title_en": "View only", "can": see, "can_en": see_en,
+             "cannot": [change], "cannot_en": [change_en], **both},
+            {"name": "mypage.write", "title": "閲覧と設定変更", "title_en": "View and change settings",
+             "can": [*see, change], "can_en": [*see_en, change_en], "cannot": [], "cannot_en": [], **both},
+        ],
+    )  # fmt: skip
 
 
 def downgrade() -> None:
