@@ -1,4 +1,4 @@
-"""``idp agency staff``: for an agency on the telephone whose managers are gone, or that loses somebody now."""
+"""``idp agency staff``: for an agency on the telephone whose managers are gone, or that loses somebody."""
 
 import uuid
 from datetime import timedelta
