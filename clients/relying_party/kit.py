@@ -13,6 +13,8 @@ from clients.relying_party import api, gate, logs, routes, web
 from clients.relying_party.credentials import Vault
 from clients.relying_party.parts import Application, Parts
 from clients.relying_party.provider import Provider
+from clients.relying_party.reporting import Reporter
+from clients.relying_party.reports import Report
 from clients.relying_party.sessions import SessionStore
 from clients.relying_party.settings import RelyingPartySettings
 from clients.relying_party.token_endpoint import TokenEndpoint
@@ -44,6 +46,7 @@ class RelyingParty:
         form_action_origins: Iterable[str] = (),
     ) -> None:
         provider = Provider(settings.issuer, timeout=settings.timeouts)
+        tokens = TokenEndpoint(settings, provider)
         self._parts = Parts(
             application=Application(
                 name=name,
@@ -57,13 +60,16 @@ class RelyingParty:
             ),
             settings=settings,
             provider=provider,
-            tokens=TokenEndpoint(settings, provider),
+            tokens=tokens,
             sessions=SessionStore(settings),
             sign_in_vault=Vault(settings.secret_key, "sign-in cookie"),
+            reporter=Reporter(settings, tokens),
         )
         logs.configure()
         web.install(app, self._parts)
         routes.install(app, self._parts)
+        if act_as_supported:
+            app.before_request(self._parts.reporter.look)
 
     @property
     def settings(self) -> RelyingPartySettings:
@@ -141,6 +147,24 @@ class RelyingParty:
         :raises ProviderUnavailable: no answer; becomes a page that asks to try later.
         """
         return api.call(self._parts, self.get_session(), method=method, path=path, json=json, params=params)
+
+    def report_activity(
+        self, action: str, *, item: str, description: str, description_en: str = "", once: bool = True
+    ) -> None:
+        """Tell the owner what somebody who acts for them does; nothing happens in the owner's own session.
+
+        It is kept at once and sent by another thread, as often as it takes. The application has to be
+        registered for ``client_credentials`` with the scope ``proxy_logins.report``.
+
+        :param action: ``viewed``, ``changed`` or ``exported``.
+        :param item: the kind of the owner's data, such as 電力データ.
+        :param description: what was done, in a line of 200 characters at most that the owner understands.
+        :param once: tell it once in this proxy login, however often the page is opened.
+        """
+        session = self.session
+        if session is not None and session.act is not None:
+            report = Report(action=action, item=item, description=description, description_en=description_en)
+            self._parts.reporter.report(session.sid, report, once=once)
 
     def exchange(
         self, delegation_id: str, *, audience: str, scope: Iterable[str], reason: str = ""

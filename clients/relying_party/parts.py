@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from clients.relying_party.credentials import Vault
 from clients.relying_party.provider import Provider
+from clients.relying_party.reporting import Reporter
 from clients.relying_party.sessions import SessionStore
 from clients.relying_party.settings import RelyingPartySettings
 from clients.relying_party.token_endpoint import TokenEndpoint
@@ -41,6 +42,7 @@ class Parts:
     tokens: TokenEndpoint
     sessions: SessionStore
     sign_in_vault: Vault
+    reporter: Reporter
 
     def cookie(self, suffix: str) -> str:
         """Return the name of one of the application's cookies.

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     Engine,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -73,6 +74,23 @@ logout_notice = Table(
     Index("rp_logout_notice_sid", "sid"),
     Index("rp_logout_notice_sub", "sub"),
     Index("rp_logout_notice_forget_at", "forget_at"),
+)
+
+activity = Table(
+    "rp_activity",
+    metadata,
+    Column("id", String(64), primary_key=True, comment="as the server knows it"),
+    Column("sid", String(255), nullable=False),
+    Column("at", EpochSeconds, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("item", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("description_en", Text, nullable=False),
+    Column("due_at", EpochSeconds, nullable=False, comment="when to send it; later while somebody does"),
+    Column("attempts", Integer, nullable=False),
+    Column("done_at", EpochSeconds, comment="the server has it, or will never take it"),
+    Index("rp_activity_due", "done_at", "due_at"),
+    Index("rp_activity_at", "at"),
 )
 
 

@@ -60,6 +60,8 @@ class RelyingPartySettings(BaseSettings):
     """A session ends after so long without a request."""
     session_lifetime: int = 12 * 3600
     """A session ends at the latest after so long."""
+    reports_by_thread: bool = True
+    """Send reports of proxy logins to the server in a thread beside the pages; off only in tests."""
     timeout_connect: float = 3.0
     """Longest wait for a connection to the server."""
     timeout_read: float = 10.0

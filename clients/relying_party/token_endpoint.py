@@ -120,6 +120,14 @@ class TokenEndpoint:
             raise ProviderUnavailable("the exchange answered with another kind of token")
         return ActAsTicket(value=_text(token, "access_token"), expires_in=_lifetime(token))
 
+    def own_token(self, scope: str) -> TokenResponse:
+        """Return an access token with which the application speaks for itself (RFC 6749 §4.4).
+
+        :raises TokenRefused: it is not registered for that.
+        :raises ProviderUnavailable: no answer that makes sense.
+        """
+        return self._request({"grant_type": "client_credentials", "scope": scope})
+
     def userinfo(self, access_token: str) -> Mapping[str, Any]:
         """Return the claims of userinfo (OIDC Core §5.3). The caller compares ``sub``.
 

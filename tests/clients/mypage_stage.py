@@ -22,6 +22,7 @@ def mypage_settings(database: Path, **deviation: Any) -> MyPageSettings:
         "database_url": f"sqlite:///{database}",
         "secret_key": "of the stage, at least 32 characters",
         "agency_portal_url": PORTAL,
+        "reports_by_thread": False,
     }
     return MyPageSettings.model_validate(given | deviation)
 

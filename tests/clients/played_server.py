@@ -83,6 +83,9 @@ class PlayedServer:
         self.products, self.limited = [product()], False
         self.permissions: list[dict[str, Any]] = []
         self.running: list[dict[str, Any]] = []
+        self.reports: list[dict[str, Any]] = []
+        """Activities that have arrived, again each time that they do."""
+        self.takes_reports: Exception | tuple[int, dict[str, Any]] = (201, {"items": []})
         self.keys = [KEY]
         self.jwks_fetched = 0
         self.token_requests: list[dict[str, str]] = []
@@ -116,7 +119,7 @@ class PlayedServer:
         mock.add_callback("GET", f"{ISSUER}/oauth/jwks", self._jwks)
         mock.add_callback("POST", f"{ISSUER}/oauth/token", self._token)
         mock.add_callback("GET", f"{ISSUER}/oauth/userinfo", self._userinfo)
-        for method in ("GET", "PATCH"):
+        for method in ("GET", "PATCH", "POST"):
             mock.add_callback(method, re.compile(f"{ISSUER}/api/.*"), self._api)
 
     def id_token_claims(self) -> dict[str, Any]:
@@ -160,10 +163,20 @@ class PlayedServer:
             raise self.token_error
         if self.token_error is not None:
             return _json(400, {"error": self.token_error})
+        if fields["grant_type"] == "client_credentials":
+            return _json(200, {"access_token": "own-token", "token_type": "Bearer", "expires_in": 300})
         if fields["grant_type"] == "refresh_token":
             return self._refresh(fields["refresh_token"])
         id_token = self.id_token or sign(self.id_token_claims())
         return _json(200, self._token_response("access-0") | {"id_token": id_token} | self._deviations())
+
+    def _reported(self, body: Any, authorization: str) -> Answer:
+        if isinstance(self.takes_reports, Exception):
+            raise self.takes_reports
+        assert authorization == "Bearer own-token", authorization
+        status, answer = self.takes_reports
+        self.reports += body["activities"]
+        return _json(status, answer)
 
     def _refresh(self, given: str) -> Answer:
         with self._lock:
@@ -193,6 +206,8 @@ class PlayedServer:
         path = urlsplit(str(request.url)).path
         body = json.loads(request.body) if request.body else None
         self.api_calls.append((str(request.method), path, body))
+        if path.endswith("/activities"):
+            return self._reported(body, str(request.headers["Authorization"]))
         if not self.accepts_access_tokens or not str(request.headers["Authorization"]).startswith(
             f"Bearer {self.access_tokens_begin}"
         ):

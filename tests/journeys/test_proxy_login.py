@@ -52,6 +52,12 @@ def test_the_owner_is_told_and_finds_it_in_the_record(visitor: Person, person: C
     running = visitor.page.get_by_role("region", name="いま行われている代理ログイン")
     for words in (agency.name, "岡田 誠", "点検のため", "いま利用中", "閲覧のみ"):
         assert words in running.inner_text()
+    staff.open(f"{club.mypage}/customer")
+    for _look in range(40):  # マイページ tells of it from a thread of its own
+        if "お客様情報（氏名" in visitor.page.reload().text():
+            break
+        visitor.page.wait_for_timeout(100)
+    assert "お客様情報（氏名" in running.inner_text()
     staff.press("代理ログインを終了する")
     visitor.page.reload()
     assert "担当者が終了しました" in visitor.page.locator(".history > li").first.inner_text()

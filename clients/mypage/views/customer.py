@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from clients.mypage.records import read_profile
 from clients.mypage.views.reading import READ, find_permissions
+from clients.mypage.views.telling import tell_of_customer
 from clients.relying_party import RelyingParty
 
 
@@ -16,6 +17,7 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     @rp.requires_permission(READ)
     def show() -> ResponseReturnValue:
         profile = read_profile(rp.api("GET", "/api/me/profile").object)
+        tell_of_customer(rp)
         return render_template("mypage/customer.html", profile=profile, permissions=find_permissions(rp))
 
     @blueprint.get("/customer/edit")

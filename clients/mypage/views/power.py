@@ -10,6 +10,7 @@ from clients.mypage import chart
 from clients.mypage.power import compute_day, find_system, total
 from clients.mypage.rules import find_viewable_days, opens_at
 from clients.mypage.views.reading import READ, WRITE, get_product, load_products
+from clients.mypage.views.telling import tell_of_power, tell_of_products
 from clients.relying_party import RelyingParty, clock
 from clients.relying_party.clock import JST
 
@@ -26,6 +27,7 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
         products = load_products(rp)
         if len(products.all) == 1:
             return redirect(url_for("power.show", product_id=products.all[0].id), code=303)
+        tell_of_products(rp)
         return render_template("mypage/power_choose.html", products=products.all, limited=products.limited)
 
     @blueprint.get("/products/<uuid:product_id>/power")
@@ -54,6 +56,7 @@ def _show(rp: RelyingParty, product_id: UUID) -> ResponseReturnValue:
     local = now.astimezone(JST)
     passed = local.hour if day == local.date() else 24
     hours = compute_day(product.serial_number, day)[:passed]
+    tell_of_power(rp, product)
     return render_template(
         "mypage/power.html",
         product=product,

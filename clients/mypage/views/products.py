@@ -4,6 +4,7 @@ from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from clients.mypage.views.reading import READ, WRITE, load_products
+from clients.mypage.views.telling import tell_of_products
 from clients.relying_party import RelyingParty
 
 
@@ -16,6 +17,7 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     def index() -> ResponseReturnValue:
         may_write = rp.get_session().may(WRITE)
         products = load_products(rp)
+        tell_of_products(rp)
         return render_template(
             "mypage/products.html", products=products.all, limited=products.limited, may_write=may_write
         )

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from clients.mypage.records import Product, ServiceName, read_product
 from clients.mypage.views.reading import WRITE, get_product
+from clients.mypage.views.telling import tell_of_change, tell_of_products
 from clients.relying_party import RelyingParty
 
 JOIN, LEAVE = "join", "leave"
@@ -41,6 +42,7 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     @rp.requires_permission(WRITE)
     def choose(product_id: UUID) -> ResponseReturnValue:
         product = get_product(rp, product_id)
+        tell_of_products(rp)
         return render_template("mypage/services.html", product=product, choices=_choices(product))
 
     @blueprint.get("/products/<uuid:product_id>/services/confirm")
@@ -59,10 +61,12 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     @rp.requires_permission(WRITE)
     def change(product_id: UUID) -> ResponseReturnValue:
         product = get_product(rp, product_id)
-        services = {choice.name.value: choice.joined for choice in _choices(product) if choice.is_change}
+        changes = [choice for choice in _choices(product) if choice.is_change]
+        services = {choice.name.value: choice.joined for choice in changes}
         if services:
             answer = rp.api("PATCH", f"/api/me/products/{product.id}", json={"services": services})
             read_product(answer.object)
+            tell_of_change(rp, product, [(choice.name, choice.joined) for choice in changes])
             flash(_("サービスの加入状況を変更しました。"), "success")
         else:
             # A second press, or a change made elsewhere meanwhile: nobody is left wondering.
