@@ -18,7 +18,7 @@ from idp.accounts.sessions.access import current_person, init_login
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.blueprints import BLUEPRINTS as DELEGATION_BLUEPRINTS
-from idp.failures import API, answer_failure, answer_trouble, init_errors
+from idp.failures import answer_failure, answer_trouble, init_errors
 from idp.forwarded import BehindProxies
 from idp.log import init_request_log
 from idp.mail.preview import PREVIEW
@@ -34,6 +34,7 @@ from idp.oauth.remote_keys import KeysNotFetched, keys_fetched
 from idp.oauth.systems.views import SYSTEMS
 from idp.settings import Settings
 from idp.web import (
+    API,
     brand_of,
     chosen_locale,
     current_settings,

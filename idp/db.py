@@ -204,6 +204,17 @@ def lock_named(session: Session, name: str) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
+def try_lock_named(session: Session, name: str) -> bool:
+    """Hold what this name stands for until the transaction ends, or tell at once that somebody else does.
+
+    On SQLite whoever comes here holds it: nobody else is in a writing unit of work.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    key = int(credentials.digest(f"lock:{name}")[:15], 16)
+    return bool(session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}))
+
+
 @dataclass(frozen=True)
 class Database:
     """An engine together with the key for what is sealed in it."""

@@ -7,6 +7,7 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, g, jsonify, make_response, redirect, render_template, request
+from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
@@ -15,9 +16,9 @@ from idp.accounts.rules import AgencyNotActive, NotSignedIn
 from idp.accounts.sessions.access import OWNER_SIGN_IN, sign_in_address
 from idp.db import Trouble, trouble_of
 from idp.errors import Refusal
-from idp.web import ScopeMissing, TokenMissing, bearer_challenge, problem, request_id
+from idp.problems import code_of, code_of_status
+from idp.web import API, ScopeMissing, TokenMissing, bearer_challenge, problem, request_id
 
-API = "/api/"
 PROTOCOL = ("/oauth/", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 BROWSERS = ("/oauth/authorize", "/oauth/consent", "/oauth/end-session")
 """Endpoints of the protocol that people's browsers visit."""
@@ -74,13 +75,27 @@ def answer_failure(status: HTTPStatus) -> Response:
     """Return the answer to a failure, in the form that the one who asked can read."""
     path = request.path
     if path.startswith(API):
-        return problem(
-            status, "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else status.phrase
-        )
+        return problem(status, code_of_status(status), detail=_api_detail(status))
     if path.startswith(PROTOCOL) and not path.startswith(BROWSERS):
         return _oauth_error(status)
     shown = status.value if status.value in _PAGES else (500 if status >= 500 else 400)
     return make_response(render_template(f"errors/{shown}.html"), status.value)
+
+
+def _api_detail(status: int) -> str:
+    """Say what a developer does next, in the language that was asked for."""
+    details: dict[int, str] = {
+        400: _("要求の形式を API の説明書(/api/openapi.json)でご確認ください。"),
+        403: _("担当者の権限、アカウントの状態、またはアクセストークンのスコープをご確認ください。"),
+        404: _("URL と識別子をご確認ください。ほかの方のものは、存在しないものと同じ回答になります。"),
+        405: _("使えるメソッドは Allow ヘッダーにあります。"),
+        409: _("最新の状態を取得してから、もう一度お試しください。"),
+        413: _("要求を小さく分けてください。"),
+        415: _("Content-Type: application/json で送ってください。"),
+        429: _("しばらく待ってから、もう一度お試しください。"),
+        503: _("何も変更されていません。少し待ってから、同じ要求をもう一度お送りください。"),
+    }
+    return details.get(status) or str(_("解決しない場合は、request_id を添えてお問い合わせください。"))
 
 
 def _oauth_error(status: HTTPStatus) -> Response:
@@ -109,7 +124,7 @@ def _not_signed_in(_error: NotSignedIn) -> Response:
 
 def _refused(error: Refusal) -> Response:
     if request.path.startswith(API):
-        return problem(error.status, type(error).__name__)
+        return problem(error.status, code_of(type(error).__name__), detail=_api_detail(error.status))
     if isinstance(error, AgencyNotActive):
         return make_response(render_template("errors/agency_suspended.html"), error.status)
     return answer_failure(HTTPStatus(error.status))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from idp import clock
 from idp.accounts.models import BrowserSession, MailLink, SignInFailure
 from idp.db import Database
+from idp.delegation.bulk.models import IdempotencyKey
 from idp.delegation.models import ActAsSession, ActAsTicket
 from idp.oauth import keys
 from idp.oauth.device.models import DeviceRequest
@@ -69,6 +70,7 @@ def _steps() -> Iterator[Step]:
         (ActAsTicket.digest, ActAsTicket.expires_at),
     ):
         yield lambda session, key=key, ends=ends: _delete(session, key, ends < clock.now() - PROTOCOL_KEPT)  # type: ignore[misc]
+    yield lambda session: _delete(session, IdempotencyKey.key_digest, IdempotencyKey.expires_at < clock.now())
     yield _forget_assertions
     yield _delete_families
     yield _delete_sign_ins

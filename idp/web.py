@@ -10,6 +10,7 @@ from uuid import UUID
 
 from flask import Response, current_app, g, has_request_context, jsonify, request
 from flask_babel import format_date, format_datetime, get_locale
+from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.urls import iri_to_uri
@@ -17,6 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from idp import clock, credentials
 from idp.errors import Forbidden, Refusal
+from idp.problems import TYPE, code_of, title_of
 from idp.settings import Settings
 
 
@@ -167,14 +169,20 @@ def require_scope(*, own: str | None = None, act: str | None = None) -> BearerId
     return identity
 
 
-def problem(status: int, title: str, *, detail: str = "", **extra: Any) -> Response:
-    """Return problem details (RFC 9457 §3)."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail,
-            "request_id": request_id(), **extra}  # fmt: skip
-    response = jsonify(body)
+def problem(status: int, code: str, *, detail: str = "", **extra: Any) -> Response:
+    """Return problem details (RFC 9457 §3); the title is that of the code, in the caller's language."""
+    response = jsonify({**problem_body(status, code, detail=detail, **extra), "request_id": request_id()})
     response.status_code = status
     response.mimetype = "application/problem+json"
+    response.headers["Content-Language"] = get_locale().language
+    response.vary.add("Accept-Language")
     return response
+
+
+def problem_body(status: int, code: str, *, detail: str = "", **extra: Any) -> dict[str, Any]:
+    """Return the members of a problem, as an answer has them and as one of many results has them."""
+    return {"type": f"{TYPE}{code}", "code": code, "title": title_of(code, status), "status": status,
+            "detail": detail, **extra}  # fmt: skip
 
 
 def bearer_challenge(error: TokenMissing | ScopeMissing) -> Response:
@@ -186,15 +194,16 @@ def bearer_challenge(error: TokenMissing | ScopeMissing) -> Response:
     told: dict[str, str] = {}
     if isinstance(error, ScopeMissing):
         identity: BearerIdentity | ClientIdentity | None = g.get("bearer")
-        scheme, detail = identity.scheme if identity else "Bearer", "The access token does not reach so far."
+        scheme = identity.scheme if identity else "Bearer"
+        detail = _("アクセストークンに、この操作に必要なスコープがありません。")
         told["error"] = "insufficient_scope"
         if error.scope is not None:
             told["scope"] = error.scope
     else:
-        scheme, detail = error.scheme, error.description or "A valid access token is needed."
+        scheme, detail = error.scheme, _("有効なアクセストークンを Authorization ヘッダーで送ってください。")
         told |= {"error": error.error} if error.error else {}
         told |= {"error_description": error.description} if error.description else {}
-    response = problem(error.status, type(error).__name__, detail=detail)
+    response = problem(error.status, code_of(type(error).__name__), detail=detail)
     schemes = {"Bearer": {}, "DPoP": {"algs": current_app.extensions["dpop_algorithms"]}}
     for name in sorted(schemes, key=lambda one: one != scheme):
         fields = {"realm": current_settings().issuer, **(told if name == scheme else {}), **schemes[name]}
@@ -268,13 +277,20 @@ class Brand:
     email: str
 
 
+API = "/api/"
+"""Where the APIs are."""
 LANGUAGE_COOKIE = "lang"
 LOCALES = {"ja": "ja", "en": "en_GB"}
 """The pages' languages, each with its locale. Britain's English has the clock of 24 hours, as Japan has."""
 
 
 def chosen_locale() -> str:
-    """Return Japanese, unless English was chosen here; see docs/decisions/0006-japanese-is-the-default.md."""
+    """Return Japanese, unless English was chosen here; see docs/decisions/0006-japanese-is-the-default.md.
+
+    Programs have no switch in a footer: the APIs go by Accept-Language.
+    """
+    if request.path.startswith(API):
+        return LOCALES[request.accept_languages.best_match(LOCALES) or "ja"]
     return LOCALES.get(request.cookies.get(LANGUAGE_COOKIE, ""), LOCALES["ja"])
 
 

@@ -7,6 +7,7 @@ such a token reaches is named at each call, so that a new one is closed to it un
 from uuid import UUID
 
 from flask import Blueprint, jsonify, request
+from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError
 from werkzeug.wrappers import Response
 
@@ -61,7 +62,9 @@ def change_product(product_id: UUID) -> Response:
         wanted = ServicesChange.model_validate_json(request.get_data())
     except ValidationError:
         return problem(
-            400, "Bad Request", detail='Send {"services": {"<name>": true or false}} with known names.'
+            400,
+            "bad_request",
+            detail=_('{"services": {"名前": true または false}} を、決められた名前でお送りください。'),
         )
     if not identity.sees(product_id):
         raise NoSuchProduct

@@ -15,10 +15,10 @@ from flask import Blueprint, Response, jsonify, request
 from idp import clock
 from idp.accounts.api import product_json
 from idp.accounts.models import Member
-from idp.accounts.rules import RoleMayNot
 from idp.delegation import service
 from idp.delegation.activities.models import Activity
-from idp.delegation.api_callers import PeopleDecide, calling_agency, calling_member
+from idp.delegation.api_callers import calling_agency, calling_member
+from idp.delegation.api_problems import ParameterRefused, answer_refusals, parameter_problem
 from idp.delegation.apps import registered_apps
 from idp.delegation.assignments.service import may_serve
 from idp.delegation.cursors import CursorUnreadable
@@ -32,18 +32,15 @@ from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, pa
 from idp.delegation.models import Grant
 from idp.delegation.permissions.products import visible_products
 from idp.delegation.permissions.service import PermissionWords, granted_words, words_by_name
-from idp.delegation.rules import GrantState, GrantUnknown, OwnerNotActive, OwnRequest, TransitionRefused
+from idp.delegation.rules import GrantState
 from idp.unit_of_work import current_session
-from idp.web import problem, require_scope
+from idp.web import require_scope
 
 DELEGATION_API = Blueprint("delegation_api", __name__, url_prefix="/api")
+answer_refusals(DELEGATION_API)
 
 
 _USER_ID = re.compile(r"[0-9]{0,9}")
-
-
-class ParameterRefused(ValueError):
-    """A query parameter has a value that the API does not know."""
 
 
 @DELEGATION_API.get("/delegations")
@@ -54,7 +51,7 @@ def list_delegations() -> Response:
     try:
         page = page_of_grants(session, agency_id, _query(), member=member)
     except (ParameterRefused, CursorUnreadable) as error:
-        return problem(400, "invalid_parameter", detail=str(error) or "cursor")
+        return parameter_problem(error)
     known = words_by_name(session)
     return jsonify(
         items=[_grant(grant, known) for grant in page.grants], next_cursor=page.next_cursor,
@@ -118,10 +115,11 @@ def my_proxy_logins() -> Response:
             limit=_limit(request.args.get("limit")),
         )
     except (ParameterRefused, CursorUnreadable) as error:
-        return problem(400, "invalid_parameter", detail=str(error) or "cursor")
+        return parameter_problem(error)
     return jsonify(items=[_proxy_login(login) for login in page.logins], next_cursor=page.next_cursor)
 
 
+<<<<<<< HEAD
 @DELEGATION_API.errorhandler(TransitionRefused)
 def _transition_refused(error: TransitionRefused) -> Response:
     return problem(
@@ -174,6 +172,10 @@ def _check_serves(member: Member | None, grant_id: uuid.UUID) -> None:
     """
     if member is not None and not may_serve(current_session(), grant_id, member):
         raise GrantUnknown
+=======
+def _decide(decide: Callable[[Member], Grant]) -> Response:
+    return _shown(decide(calling_member("delegations.manage")))
+>>>>>>> 4b1ddf1 (Decide about up to 200 at once, once; tell problems in Japanese and English)
 
 
 def _query() -> Query:
@@ -184,7 +186,7 @@ def _query() -> Query:
     arguments = request.args
     text, user_id = arguments.get("q", "").strip()[:254], arguments.get("user_id", "")
     if "\0" in text or not _USER_ID.fullmatch(user_id):
-        raise ParameterRefused("q or user_id has a value that is not possible")
+        raise ParameterRefused("q, user_id")
     try:
         return Query(
             state=StateFilter(arguments.get("state", "")), text=text,
@@ -195,7 +197,7 @@ def _query() -> Query:
     except ParameterRefused:
         raise
     except ValueError as error:
-        raise ParameterRefused("state or sort has a value that is not known") from error
+        raise ParameterRefused("state, sort") from error
 
 
 def _cursor() -> str:
@@ -210,7 +212,7 @@ def _limit(text: str | None) -> int:
     try:
         return 50 if text is None else int(text)
     except ValueError as error:
-        raise ParameterRefused("limit is not a number") from error
+        raise ParameterRefused("limit") from error
 
 
 def _shown(grant: Grant) -> Response:

@@ -6,6 +6,7 @@ from idp.delegation.api import DELEGATION_API
 from idp.delegation.assignments.api import ASSIGNMENTS_API
 from idp.delegation.assignments.group_views import STAFF_GROUPS
 from idp.delegation.assignments.handover_views import HANDOVER
+from idp.delegation.bulk.api import BULK_API
 from idp.delegation.customer_views import CUSTOMER
 from idp.delegation.disclosures.views import AGENCY_DISCLOSURES, OWNER_DISCLOSURES
 from idp.delegation.invitations.agency_views import AGENCY_INVITATIONS
@@ -16,7 +17,7 @@ from idp.delegation.staff.place_views import STAFF_PLACES
 from idp.delegation.staff.views import STAFF
 
 BLUEPRINTS = (
-    AGENCY_INVITATIONS, INVITATION,
+    AGENCY_INVITATIONS, BULK_API, INVITATION,
     ACTIVITIES_API, AGENCY_DISCLOSURES, AGENCY_LINKS, DELEGATION_API, CUSTOMER, OWNER_DELEGATIONS,
     OWNER_DISCLOSURES, OWNER_PROXY_LOGINS, ASSIGNMENTS_API, STAFF, STAFF_PLACES, STAFF_GROUPS, HANDOVER,
 )  # fmt: skip

@@ -134,27 +134,53 @@ def page_of_grants(
 
     :raises CursorUnreadable: the cursor cannot be continued from.
     """
-    if query.state is StateFilter.ENDED and not query.sort.is_of_requests:
-        # The agency no longer sees these owners' data: neither order nor cursor may tell them.
-        query = replace(query, sort=Sort.NEWEST)
-    after = _read_place(query) if query.cursor else None
     limit = max(1, min(query.limit, LARGEST_PAGE))
+    query = _without_hidden_order(query)
+    places = _places_of(session, agency_id, query, member=member, limit=limit + 1)
+    more = len(places) > limit
+    grants = read_grants(session, [place.id for place in places[:limit]])
+    return Page(grants, _write_place(query.sort, places[limit - 1]) if more else None)
+
+
+def _without_hidden_order(query: Query) -> Query:
+    """Leave out what the agency no longer sees of ended grants: neither order nor cursor may tell it."""
+    if query.state is StateFilter.ENDED and not query.sort.is_of_requests:
+        return replace(query, sort=Sort.NEWEST)
+    return query
+
+
+def _places_of(
+    session: Session, agency_id: uuid.UUID, query: Query, *, member: Member | None, limit: int
+) -> list[_Place]:
+    query = _without_hidden_order(query)
+    after = _read_place(query) if query.cursor else None
     narrowed = _narrowed(session, query)
     if narrowed is None:
-        return Page([], None)
+        return []
     found = [Grant.agency_id == agency_id, *narrowed]
     if member is not None and is_limited(member):
         found.append(visible_to(member))
-    is_narrow = len(found) > 1
     if query.sort.is_of_requests:
-        places = _in_order_of_requests(session, found, query, after=after, limit=limit + 1)
-    elif is_narrow:
-        places = _sorted_finds(session, found, query, after=after, limit=limit + 1)
-    else:
-        places = _merged_states(session, found, query, after=after, limit=limit + 1)
-    more = len(places) > limit
-    grants = _read(session, [place.id for place in places[:limit]])
-    return Page(grants, _write_place(query.sort, places[limit - 1]) if more else None)
+        return _in_order_of_requests(session, found, query, after=after, limit=limit)
+    if len(found) > 1:
+        return _sorted_finds(session, found, query, after=after, limit=limit)
+    return _merged_states(session, found, query, after=after, limit=limit)
+
+
+def ids_of_grants(
+    session: Session, agency_id: uuid.UUID, query: Query, *, member: Member | None = None
+) -> list[uuid.UUID]:
+    """Return the ids of all that the list shows, on whichever page, in its order."""
+    return [place.id for place in _places_of(session, agency_id, query, member=member, limit=_NO_LIMIT)]
+
+
+def read_grants(session: Session, ids: Sequence[uuid.UUID]) -> list[Grant]:
+    """Return these grants in this order, each with its owner."""
+    statement: Select[Grant] = (
+        select(Grant).where(Grant.id.in_(ids)).options(joinedload(Grant.owner).joinedload(Account.owner))
+    )
+    rows = {grant.id: grant for grant in session.scalars(statement).unique()} if ids else {}
+    return [rows[one] for one in ids if one in rows]
 
 
 def counts_by_state(
@@ -285,15 +311,6 @@ def _order(
 
 def _places(session: Session, statement: Any) -> list[_Place]:
     return [_Place(key, row_id) for key, row_id in session.execute(statement)]
-
-
-def _read(session: Session, ids: Sequence[uuid.UUID]) -> list[Grant]:
-    """Return these grants in this order, each with its owner."""
-    statement: Select[Grant] = (
-        select(Grant).where(Grant.id.in_(ids)).options(joinedload(Grant.owner).joinedload(Account.owner))
-    )
-    rows = {grant.id: grant for grant in session.scalars(statement).unique()} if ids else {}
-    return [rows[one] for one in ids if one in rows]
 
 
 def _read_place(query: Query) -> _Place:

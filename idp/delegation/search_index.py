@@ -12,14 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from sqlalchemy import Select, bindparam, delete, exists, or_, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from idp.accounts.folding import fold_search
-from idp.accounts.models import Account, ChangedOwner, OwnerProfile, Product
+from idp.accounts.models import Account, ChangedOwner, OwnerProfile
 from idp.accounts.people import note_change
 from idp.db import Database
-from idp.delegation.models import OPEN, Grant, GrantProduct
+from idp.delegation.models import OPEN, Grant
+from idp.delegation.permissions.products import select_visible_products
 from idp.unit_of_work import unit_of_work
 
 NOTHING: dict[str, object] = {"owner_email": "", "owner_furigana": "", "search_text": ""}
@@ -108,7 +109,7 @@ def _fill(session: Session, grant_ids: Iterable[uuid.UUID]) -> None:
         .where(Grant.id.in_(ids))
     ).all()  # fmt: skip
     products: dict[uuid.UUID, list[tuple[str, str]]] = {}
-    for grant_id, model, serial_number in session.execute(_visible_products(ids)):
+    for grant_id, model, serial_number in session.execute(select_visible_products(ids)):
         products.setdefault(grant_id, []).append((model, serial_number))
     rows = [
         {"of_grant": grant_id,
@@ -121,17 +122,3 @@ def _fill(session: Session, grant_ids: Iterable[uuid.UUID]) -> None:
             update(Grant).where(Grant.id == bindparam("of_grant"), OPEN)
             .values({name: bindparam(name) for name in NOTHING}), rows,
         )  # fmt: skip
-
-
-def _visible_products(grant_ids: list[uuid.UUID]) -> Select[uuid.UUID, str, str]:
-    """Of many grants at once: what ``permissions.products.visible_products`` says of one."""
-    limited_to = exists().where(
-        GrantProduct.grant_id == Grant.id, GrantProduct.product_id == Product.id,
-        GrantProduct.ended_at.is_(None),
-    )  # fmt: skip
-    return (
-        select(Grant.id, Product.model, Product.serial_number)
-        .join(Product, Product.owner_id == Grant.owner_id)
-        .where(Grant.id.in_(grant_ids), or_(Grant.all_products, limited_to))
-        .order_by(Product.product_id)
-    )

@@ -87,7 +87,7 @@ def test_an_answer_moves_the_grant_once_and_the_second_is_told_where_it_is(
     before = world.digest()
     second = world.api("POST", f"/api/delegations/{grant.id}/{action}", staff)
     assert (second.status_code, second.mimetype) == (409, "application/problem+json")
-    assert (second.get_json()["title"], second.get_json()["state"]) == ("transition_refused", after)
+    assert (second.get_json()["code"], second.get_json()["state"]) == ("transition_refused", after)
     assert world.digest() == before
 
 
@@ -125,7 +125,7 @@ def test_every_member_reads_and_only_some_decide(
     expected = (200, None) if may else (403, "role_may_not")
     for grant_id, action in ((requested, "approve"), (active, "release")):
         told = world.api("POST", f"/api/delegations/{grant_id}/{action}", token)
-        assert (told.status_code, told.get_json().get("title")) == expected
+        assert (told.status_code, told.get_json().get("code")) == expected
     assert state_of(world, requested).state == ("active" if may else "requested")
 
 
@@ -136,7 +136,7 @@ def test_an_owner_who_is_a_member_does_not_answer_their_own_request(
     token = portal.sign_in(browser=world.browser(BOTH)).access_token
     for action in ("approve", "deny"):
         told = world.api("POST", f"/api/delegations/{grant_id}/{action}", token)
-        assert (told.status_code, told.get_json()["title"]) == (403, "own_request")
+        assert (told.status_code, told.get_json()["code"]) == (403, "own_request")
     assert world.api("POST", f"/api/delegations/{grant_id}/approve", staff).status_code == 200
 
 

@@ -44,7 +44,7 @@ def test_people_decide_and_a_system_does_not(world: World, action: str) -> None:
     grant = world.grant(ICHIRO if action != "release" else HANAKO)
     before = grant.state
     refused = world.api("POST", f"/api/delegations/{grant.id}/{action}", own_token(system_of(world)))
-    assert (refused.status_code, refused.get_json()["title"]) == (403, "people_decide")
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "people_decide")
     assert state_of(world, grant.id).state == before
 
 

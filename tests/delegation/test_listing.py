@@ -241,7 +241,7 @@ def cursor_of(*content: Any) -> str:
 def test_a_parameter_that_makes_no_sense_is_refused(world: World, staff: str, query: dict[str, str]) -> None:
     response = world.api("GET", "/api/delegations", staff, query_string=query)
     assert (response.status_code, response.mimetype) == (400, "application/problem+json"), response.text
-    assert response.get_json()["title"] == "invalid_parameter"
+    assert response.get_json()["code"] == "invalid_parameter"
 
 
 def test_a_cursor_that_somebody_wrote_shows_nothing_but_the_own_agencys_rows(

@@ -63,7 +63,7 @@ def test_an_api_tells_of_a_failure_as_problem_details(broken: World) -> None:
     answer = ask(broken.app, "/api/me/profile")
     assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
     assert answer.get_json()["request_id"] == answer.headers["X-Request-Id"]
-    assert answer.get_json()["title"] == "server_error"
+    assert answer.get_json()["code"] == "server_error"
     assert "secret" not in answer.text
 
 

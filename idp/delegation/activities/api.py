@@ -3,6 +3,7 @@
 import uuid
 
 from flask import Blueprint, Response, jsonify, request
+from flask_babel import gettext as _
 
 from idp import clock
 from idp.delegation.activities import service
@@ -44,15 +45,17 @@ def _refused(error: ReportsRefused) -> Response:
 
 @ACTIVITIES_API.errorhandler(ProxyLoginUnknown)
 def _unknown(_error: ProxyLoginUnknown) -> Response:
-    return problem(404, "not_found", detail="there is no such proxy login at this relying party")
+    return problem(404, "not_found", detail=_("このアプリに、この識別子の代理ログインはありません。"))
 
 
 @ACTIVITIES_API.errorhandler(ReportsTooLate)
 def _too_late(error: ReportsTooLate) -> Response:
-    return problem(409, "too_late", detail=f"reports were taken until {clock.iso(error.until)}; drop them")
+    until = clock.iso(error.until)
+    return problem(409, "too_late", detail=_("報告は %(until)s までです。破棄してください。", until=until))
 
 
 @ACTIVITIES_API.errorhandler(ReportsTooMany)
 def _too_many(_error: ReportsTooMany) -> Response:
-    detail = f"a proxy login has at most {MOST_OF_A_LOGIN} activities; report once per item, not per click"
+    detail = _("1回の代理ログインの報告は%(most)s件までです。項目ごとに1件へまとめてください。",
+               most=MOST_OF_A_LOGIN)  # fmt: skip
     return problem(409, "too_many", detail=detail)

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import Product
@@ -43,3 +43,17 @@ def visible_products(session: Session, grant: Grant) -> list[Product]:
         session.scalars(limit.where(GrantProduct.grant_id == grant.id, GrantProduct.ended_at.is_(None)))
     )
     return [product for product in products if product.id in chosen]
+
+
+def select_visible_products(grant_ids: Collection[uuid.UUID]) -> Select[uuid.UUID, str, str]:
+    """Return the question for grant, model and serial number of what ``visible_products`` says, of many."""
+    limited_to = exists().where(
+        GrantProduct.grant_id == Grant.id, GrantProduct.product_id == Product.id,
+        GrantProduct.ended_at.is_(None),
+    )  # fmt: skip
+    return (
+        select(Grant.id, Product.model, Product.serial_number)
+        .join(Product, Product.owner_id == Grant.owner_id)
+        .where(Grant.id.in_(grant_ids), or_(Grant.all_products, limited_to))
+        .order_by(Product.product_id)
+    )
