@@ -13,6 +13,7 @@ TYPE = "urn:ownersclub:problem:"
 TITLES = {
     "account_not_active": _l("アカウントが停止されています"),
     "agency_not_active": _l("販売店・業者様のアカウントが停止されています"),
+    "assignee_unknown": _l("該当する担当者またはグループがありません"),
     "bad_request": _l("要求の内容を読み取れません"),
     "conflict": _l("現在の状態では実行できません"),
     "content_too_large": _l("要求が大きすぎます"),
@@ -22,6 +23,7 @@ TITLES = {
     "idempotency_key_reused": _l("同じ Idempotency-Key が別の要求に使われています"),
     "idempotency_request_in_progress": _l("同じ Idempotency-Key の要求を処理しています"),
     "invalid_activities": _l("操作の報告に誤りがあります"),
+    "invalid_request": _l("要求の内容に誤りがあります"),
     "invalid_parameter": _l("パラメータに誤りがあります"),
     "method_not_allowed": _l("このメソッドは使えません"),
     "no_such_product": _l("該当する製品がありません"),

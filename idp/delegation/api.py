@@ -119,46 +119,6 @@ def my_proxy_logins() -> Response:
     return jsonify(items=[_proxy_login(login) for login in page.logins], next_cursor=page.next_cursor)
 
 
-<<<<<<< HEAD
-@DELEGATION_API.errorhandler(TransitionRefused)
-def _transition_refused(error: TransitionRefused) -> Response:
-    return problem(
-        409, "transition_refused", detail=f"the grant is {error.state}; {error.transition} is not possible",
-        state=error.state,
-    )  # fmt: skip
-
-
-@DELEGATION_API.errorhandler(GrantUnknown)
-def _grant_unknown(_error: GrantUnknown) -> Response:
-    return problem(404, "not_found", detail="there is no such delegation grant for this agency")
-
-
-@DELEGATION_API.errorhandler(RoleMayNot)
-def _role_may_not(_error: RoleMayNot) -> Response:
-    return problem(403, "role_may_not", detail="the member's role does not answer or end delegation grants")
-
-
-@DELEGATION_API.errorhandler(PeopleDecide)
-def _people_decide(_error: PeopleDecide) -> Response:
-    return problem(
-        403, "people_decide",
-        detail="an agency's system only reads; a member of its staff answers and ends delegation grants",
-    )  # fmt: skip
-
-
-@DELEGATION_API.errorhandler(OwnerNotActive)
-def _owner_not_active(_error: OwnerNotActive) -> Response:
-    return problem(
-        409, "owner_not_active",
-        detail="the owner's account is suspended; the request can be answered once that is lifted",
-    )  # fmt: skip
-
-
-@DELEGATION_API.errorhandler(OwnRequest)
-def _own_request(_error: OwnRequest) -> Response:
-    return problem(403, "own_request", detail="a request is answered by another person than its owner")
-
-
 def _decide(grant_id: uuid.UUID, decide: Callable[[Member], Grant]) -> Response:
     member = calling_member("delegations.manage")
     _check_serves(member, grant_id)
@@ -172,10 +132,6 @@ def _check_serves(member: Member | None, grant_id: uuid.UUID) -> None:
     """
     if member is not None and not may_serve(current_session(), grant_id, member):
         raise GrantUnknown
-=======
-def _decide(decide: Callable[[Member], Grant]) -> Response:
-    return _shown(decide(calling_member("delegations.manage")))
->>>>>>> 4b1ddf1 (Decide about up to 200 at once, once; tell problems in Japanese and English)
 
 
 def _query() -> Query:

@@ -4,6 +4,7 @@ import uuid
 from typing import Self
 
 from flask import Blueprint, Response, jsonify, request
+from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from idp.accounts.rules import MemberRole, RoleMayNot
@@ -62,7 +63,8 @@ def assign_delegations() -> Response:
     except ValidationError:
         return problem(
             400, "invalid_request",
-            detail=f'Send {{"ids": [up to {MOST_AT_ONCE} ids], "member": id}}, or "group": id, or null.',
+            detail=_('{"ids": [%(most)s件まで], "member": 識別子} か、"group": 識別子か、null をお送りください。',
+                     most=MOST_AT_ONCE),
         )  # fmt: skip
     results = assign(
         current_session(), member, wanted.ids, to=Assignee(member_id=wanted.member, group_id=wanted.group)
@@ -72,9 +74,10 @@ def assign_delegations() -> Response:
 
 @ASSIGNMENTS_API.errorhandler(RoleMayNot)
 def _role_may_not(_error: RoleMayNot) -> Response:
-    return problem(403, "role_may_not", detail="the member's role does not assign owners")
+    return problem(403, "role_may_not", detail=_("担当を決められるのは、管理者と承認担当の方です。"))
 
 
 @ASSIGNMENTS_API.errorhandler(AssigneeUnknown)
 def _assignee_unknown(error: AssigneeUnknown) -> Response:
-    return problem(error.status, "assignee_unknown", detail="there is no such member or group in this agency")
+    detail = _("この販売店・業者様に、この担当者またはグループはありません。")
+    return problem(error.status, "assignee_unknown", detail=detail)
