@@ -32,7 +32,7 @@ from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, pa
 from idp.delegation.models import Grant
 from idp.delegation.permissions.products import visible_products
 from idp.delegation.permissions.service import PermissionWords, granted_words, words_by_name
-from idp.delegation.rules import GrantState
+from idp.delegation.rules import GrantState, GrantUnknown
 from idp.unit_of_work import current_session
 from idp.web import require_scope
 

@@ -63,8 +63,10 @@ def assign_delegations() -> Response:
     except ValidationError:
         return problem(
             400, "invalid_request",
-            detail=_('{"ids": [%(most)s件まで], "member": 識別子} か、"group": 識別子か、null をお送りください。',
-                     most=MOST_AT_ONCE),
+            detail=_(
+                '{"ids": [%(most)s件まで], "member": 識別子} か、"group": 識別子か、null をお送りください。',
+                most=MOST_AT_ONCE,
+            ),
         )  # fmt: skip
     results = assign(
         current_session(), member, wanted.ids, to=Assignee(member_id=wanted.member, group_id=wanted.group)
