@@ -6,6 +6,7 @@ Japanese or English, as ``Accept-Language`` asks (RFC 9457 §3.1.3 lets a title 
 
 import re
 from http import HTTPStatus
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
@@ -69,3 +70,9 @@ def code_of_status(status: int) -> str:
     return _BY_STATUS.get(
         status, "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad_request"
     )
+
+
+def problem_body(status: int, code: str, *, detail: str = "", **extra: Any) -> dict[str, Any]:
+    """Return the members of a problem, as an answer has them and as one of many results has them."""
+    return {"type": f"{TYPE}{code}", "code": code, "title": title_of(code, status), "status": status,
+            "detail": detail, **extra}  # fmt: skip

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from idp import clock, credentials
 from idp.errors import Forbidden, Refusal
-from idp.problems import TYPE, code_of, title_of
+from idp.problems import code_of, problem_body
 from idp.settings import Settings
 
 
@@ -179,12 +179,6 @@ def problem(status: int, code: str, *, detail: str = "", **extra: Any) -> Respon
     return response
 
 
-def problem_body(status: int, code: str, *, detail: str = "", **extra: Any) -> dict[str, Any]:
-    """Return the members of a problem, as an answer has them and as one of many results has them."""
-    return {"type": f"{TYPE}{code}", "code": code, "title": title_of(code, status), "status": status,
-            "detail": detail, **extra}  # fmt: skip
-
-
 def bearer_challenge(error: TokenMissing | ScopeMissing) -> Response:
     """Return the answer to a call whose access token is missing or does not reach so far (RFC 6750 §3).
 
@@ -278,18 +272,14 @@ class Brand:
 
 
 API = "/api/"
-"""Where the APIs are."""
 LANGUAGE_COOKIE = "lang"
 LOCALES = {"ja": "ja", "en": "en_GB"}
 """The pages' languages, each with its locale. Britain's English has the clock of 24 hours, as Japan has."""
 
 
 def chosen_locale() -> str:
-    """Return Japanese, unless English was chosen here; see docs/decisions/0006-japanese-is-the-default.md.
-
-    Programs have no switch in a footer: the APIs go by Accept-Language.
-    """
-    if request.path.startswith(API):
+    """Return Japanese, unless English was chosen here; see docs/decisions/0006-japanese-is-the-default.md."""
+    if request.path.startswith(API):  # programs have no switch in a footer
         return LOCALES[request.accept_languages.best_match(LOCALES) or "ja"]
     return LOCALES.get(request.cookies.get(LANGUAGE_COOKIE, ""), LOCALES["ja"])
 

@@ -11,8 +11,8 @@ from idp.delegation.api_callers import PeopleDecide
 from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.rules import GrantUnknown, OwnerNotActive, OwnRequest, TransitionRefused
 from idp.errors import Refusal
-from idp.problems import code_of
-from idp.web import problem, problem_body
+from idp.problems import code_of, problem_body
+from idp.web import problem
 
 
 class ParameterRefused(ValueError):
