@@ -72,8 +72,9 @@ def begin_by_invitation(code: str) -> View:
     form = CustomerForm.of(_owner())
     form.invitation.data, form.agency_email.data = invitation.code, invitation.agency.email
     agency, offer = _find_agency(form), _offer()
-    if agency is None:
-        return _show_form(form)
+    if agency is None:  # there is a permission already, which the next page shows with its state
+        flash(str(form.agency_email.errors[0]), "info")
+        return redirect(url_for(".show"), code=303)
     consent = consent_form(request.form, offer.text, offer.products, is_sent=False)
     return _show_confirmation(form, consent, agency, offer=offer)
 

@@ -261,7 +261,11 @@ def test_a_leaflet_withdrawn_while_the_owner_reads_has_the_address_typed_instead
 
 
 def test_an_owner_who_has_allowed_it_already_is_told(world: World) -> None:
-    assert "すでに許可しています" in consent_page(world.browser(HANAKO), made(world)).text
+    owner = world.browser(HANAKO)
+    assert consent_page(owner, made(world)).location == "/account"
+    page = owner.get("/account").text
+    assert "すでに許可しています" in page
+    assert MIRAI.name in page
 
 
 def test_staff_cannot_consent_for_anybody(world: World) -> None:
