@@ -18,7 +18,7 @@ from idp.accounts.people import find_account
 from idp.accounts.products.service import list_products
 from idp.accounts.profile.service import update_owner
 from idp.accounts.rules import NoSuchProduct, NotAnOwner
-from idp.accounts.sessions.access import current_account, forget_errand, owner_only
+from idp.accounts.sessions.access import current_account, errand, forget_errand, owner_only
 from idp.delegation import service
 from idp.delegation.forms import ConsentForm, CustomerForm, consent_form
 from idp.delegation.grant_cards import grant_cards
@@ -46,7 +46,7 @@ def show() -> View:
     owner, session = _owner(), current_session()
     standing = [one for one in service.grants_of_owner(session, owner.id) if GrantState(one.state).is_open]
     return render_template(
-        "delegation/customer.html", account=owner, owner=owner.owner,
+        "delegation/customer.html", account=owner, owner=owner.owner, errand=errand(),
         cards=grant_cards(session, standing), products=list_products(session, owner.id),
     )  # fmt: skip
 

@@ -164,6 +164,16 @@ def test_who_registers_in_between_is_led_on_from_there(world: World) -> None:
     assert browser.sign_in(MINORU.email, PASSWORD).location == "/account"  # it led on once
 
 
+def test_who_signs_in_for_something_else_finds_the_way_on_their_page(world: World) -> None:
+    code, browser = made(world), world.browser()
+    begin(browser, code)
+    way = f'href="/account/permissions/new/{code}"'
+    browser.submit("/sign-in?next=/account/products/new", email=MINORU.email, password=PASSWORD)
+    assert way in browser.get("/account").text
+    confirm(browser, browser.get(f"/account/permissions/new/{code}"))
+    assert way not in browser.get("/account").text
+
+
 def test_the_errand_is_forgotten_after_a_day(world: World) -> None:
     code, browser = made(world), world.browser()
     begin(browser, code)

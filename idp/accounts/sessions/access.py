@@ -36,8 +36,8 @@ AGENCY_SIGN_IN = "sign_in.agency_sign_in"
 """Endpoints of the sign-in pages."""
 _BROWSER, _KNOWN = "browser", "known"
 _ERRAND, _ERRAND_KEPT = "errand", timedelta(days=1)
-_KEPT = (_BROWSER, _KNOWN)
-"""What of the cookie outlives signing in and out."""
+_KEPT = (_BROWSER, _KNOWN, _ERRAND)
+"""What of the cookie outlives signing in and, apart from the errand, out."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def sign_in(account: Account) -> BrowserSession:
 def remember_errand(path: str) -> None:
     """Keep in this browser, for a day, the page that somebody is on the way to.
 
-    It outlives the registration, whose mail brings them back without it, and ends with signing in.
+    It outlives registration and sign-in, which other pages may ask for in between, and not the sign-out.
     """
     cookie[_ERRAND] = [path, clock.epoch(clock.now() + _ERRAND_KEPT)]
 
@@ -215,6 +215,7 @@ def sign_out() -> None:
         service.end_session(current_session(), signed_in_here.id)
     logout_user()
     _forget()
+    forget_errand()
 
 
 def remember_browser_of(email: str) -> None:

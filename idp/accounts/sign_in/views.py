@@ -89,6 +89,8 @@ def _sign_in(template: str, form: SignInForm) -> View:
     errand = access.errand() if account.owner is not None else ""
     access.sign_in(account)
     target = own_path(request.args.get("next"), default=errand or _home(form, account))
+    if target == errand:
+        access.forget_errand()
     return redirect(target, code=303)
 
 
