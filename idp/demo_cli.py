@@ -1,6 +1,7 @@
 """``idp demo``: the club of the demo, run, loaded or forgotten."""
 
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from idp.demo_processes import (
     open_folder,
     prepare_data,
 )
+from idp.demo_systems import LISTENS_AT, REPORT
 from idp.mail.worker import stop_on_signals
 from idp.unit_of_work import unit_of_work
 
@@ -62,7 +64,7 @@ def _run_until_stopped(folder: DemoFolder, ports: Ports, *, large: bool) -> None
     processes, stop = Processes(folder, ports), stop_on_signals()
     try:
         processes.start()
-        click.echo(welcome(ports, large=large))
+        click.echo(welcome(ports, data=folder.path, large=large))
         ended = processes.wait(stop)
         if ended is not None:
             raise DemoCannotStart(
@@ -107,7 +109,7 @@ def _progress(batches: Iterable[int]) -> Iterable[int]:
         yield from bar
 
 
-def welcome(ports: Ports, *, large: bool) -> str:
+def welcome(ports: Ports, *, data: Path, large: bool) -> str:
     """Return what the demo prints once everything answers: addresses, accounts, what to try."""
     idp, mypage, portal = ports.url(ports.idp), ports.url(ports.mypage), ports.url(ports.portal)
     owners = "\n".join(f"    {owner.email:26} {owner.name}  {owner.role}" for owner in OWNERS)
@@ -141,4 +143,16 @@ def welcome(ports: Ports, *, large: bool) -> str:
     3. Approve in the other window: the link in the newest 送信メール, as shop@hikari.example → 連携を許可
     4. On the same page → 代理ログイン. Then, as the owner, 許可を取り消す: the agency's next click says so.
 
+  みらい電工's own system reads power data at night for owners who allow it (docs/guides/agency-system.md)
+    {_report_command(ports, data)}
+    The same with --listen {LISTENS_AT} takes the server's events: 許可を取り消す, and the data is gone.
+
   Ctrl-C ends everything."""
+
+
+def _report_command(ports: Ports, data: Path) -> str:
+    """Return the command that runs the report beside this demo."""
+    moved = "" if ports == Ports() else f" --issuer {ports.url(ports.idp)} --mypage {ports.url(ports.mypage)}"
+    key, folder = data / "secrets" / "report_key", data / "reports"
+    start = f"{sys.executable} -m clients.nightly_report --client-id {REPORT}"
+    return f"{start} --key-file {key} --folder {folder}{moved}"

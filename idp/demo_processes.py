@@ -27,6 +27,7 @@ from idp.credentials import Sealer, SecretKind
 from idp.db import Database, make_engine
 from idp.demo import ClientSecrets, load_cast, move_clients
 from idp.demo_postgres import PostgresServer
+from idp.demo_systems import register_report
 from idp.migrations import runner
 from idp.oauth.clients import find_client
 from idp.oauth.keys import new_client_key
@@ -138,6 +139,11 @@ class DemoFolder:
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(given.items())]
         (self.path / "env").write_text("".join(lines), encoding="utf-8")
 
+    def report_public_jwk(self) -> dict[str, Any]:
+        """Return the public half of the key of みらい電工's own system."""
+        key: dict[str, Any] = json.loads(self.secret("report_key", lambda: json.dumps(new_client_key())))
+        return {name: value for name, value in key.items() if name != "d"}
+
     def client_secrets(self, ports: Ports) -> ClientSecrets:
         """Return what the relying parties are registered with."""
         environment = self.environment(ports)
@@ -181,6 +187,7 @@ def prepare_data(folder: DemoFolder, ports: Ports) -> bool:
     with unit_of_work(database) as session:
         is_new = find_client(session, "mypage") is None
         (load_cast if is_new else move_clients)(session, settings, folder.client_secrets(ports))
+        register_report(session, folder.report_public_jwk())
     database.engine.dispose()
     return is_new
 
