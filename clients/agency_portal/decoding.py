@@ -12,6 +12,7 @@ from uuid import UUID
 
 from clients.agency_portal.rules import (
     Agency,
+    Conditions,
     Counts,
     Grant,
     GrantPage,
@@ -61,6 +62,17 @@ def agency(data: Mapping[str, Any]) -> Agency:
             can_proxy_login=member["can_proxy_login"] is True,
             can_manage=member.get("can_manage") is True,
         ),
+    )
+
+
+@_reader
+def conditions(data: Mapping[str, Any]) -> Conditions:
+    """Read the answer of ``GET /api/agency/rules``."""
+    max_age = data["max_age"]
+    return Conditions(
+        reason_required=data["reason_required"] is True,
+        max_age=None if max_age is None else int(max_age),
+        hours=tuple(str(hours) for hours in data["hours"]),
     )
 
 

@@ -89,6 +89,24 @@ class Agency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What the agency and the operator demand of a proxy login, as far as the portal has to know."""
+
+    reason_required: bool = False
+    max_age: int | None = None
+    """Seconds since the member gave the password."""
+    hours: tuple[str, ...] = ()
+    """Such as 8:00-20:00, all of them at once."""
+
+
+class ReasonProblem(StrEnum):
+    """What is wrong with a reason that was typed."""
+
+    TOO_LONG = "too_long"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Owner:
     """The owner of a grant, as far as the agency may know. Contact data is None unless the grant shows it."""
 

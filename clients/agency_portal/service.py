@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from clients.agency_portal import decoding
-from clients.agency_portal.rules import Agency, Decision, Grant, GrantPage, Query, Tab
+from clients.agency_portal.rules import Agency, Conditions, Decision, Grant, GrantPage, Query, Tab
 from clients.relying_party import ActAsTicket, ApiResponse, Refusal, RelyingParty
 
 PAGE_SIZE = 50
@@ -46,6 +46,11 @@ def load_agency(rp: RelyingParty) -> Agency:
     :raises NotStaff: the person belongs to no agency. Every reading function raises it.
     """
     return decoding.agency(_read(rp, "/api/agency").object)
+
+
+def load_conditions(rp: RelyingParty) -> Conditions:
+    """Return what is demanded of the agency's proxy logins, by itself and by the operator."""
+    return decoding.conditions(_read(rp, "/api/agency/rules").object)
 
 
 def load_grants(rp: RelyingParty, query: Query) -> GrantPage:

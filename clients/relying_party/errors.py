@@ -13,11 +13,12 @@ class TokenRefused(Refusal):
     """The token endpoint answered with an error (RFC 6749 §5.2).
 
     :ivar error: its ASCII code, for the log and for decisions, never for a page.
+    :ivar description: what the server says about it to developers, for the same; empty where it says nothing.
     """
 
-    def __init__(self, error: str) -> None:
+    def __init__(self, error: str, description: str = "") -> None:
         super().__init__(error)
-        self.error = error
+        self.error, self.description = error, description
 
 
 class ExchangeRefused(TokenRefused):

@@ -9,9 +9,10 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden
 
-from clients.relying_party import api, gate, logs, routes, web
+from clients.relying_party import api, gate, logs, routes, sign_in, web
 from clients.relying_party.credentials import Vault
 from clients.relying_party.parts import Application, Parts
+from clients.relying_party.pending import PendingSignIn, Purpose
 from clients.relying_party.provider import Provider
 from clients.relying_party.reporting import Reporter
 from clients.relying_party.reports import Report
@@ -183,6 +184,15 @@ class RelyingParty:
             scope=tuple(scope),
             reason=reason,
         )
+
+    def sign_in_again(self, *, max_age: int, return_to: str) -> ResponseReturnValue:
+        """Send the browser to give the password again, if it was given longer ago (RFC 9470 §4).
+
+        :param max_age: seconds, as the server demands them.
+        :param return_to: own path to come back to.
+        """
+        begun = PendingSignIn(purpose=Purpose.SIGN_IN, return_to=return_to)
+        return sign_in.start(self._parts, begun, extra={"max_age": str(max_age)})
 
     def initiate_login_url(
         self, initiate_login_uri: str, *, ticket: ActAsTicket, target_link_uri: str

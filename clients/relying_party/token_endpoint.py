@@ -115,7 +115,7 @@ class TokenEndpoint:
         try:
             token = self._fetch(parameters | ({"reason": reason} if reason else {}))
         except TokenRefused as refusal:
-            raise ExchangeRefused(refusal.error) from refusal
+            raise ExchangeRefused(refusal.error, refusal.description) from refusal
         if token.get("issued_token_type") != f"{CLUB}:act-as-ticket" or token.get("token_type") != "N_A":
             raise ProviderUnavailable("the exchange answered with another kind of token")
         return ActAsTicket(value=_text(token, "access_token"), expires_in=_lifetime(token))
@@ -189,7 +189,7 @@ class TokenEndpoint:
                     allow_redirects=False, **fields,
                 )  # fmt: skip
         except OAuthError as error:
-            raise TokenRefused(str(error.error)) from error
+            raise TokenRefused(str(error.error), str(error.description or "")) from error
         except requests.ConnectionError as error:
             # ConnectTimeout is both; a read timeout is a Timeout alone and says nothing about what the server
             # did.

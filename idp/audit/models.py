@@ -4,10 +4,15 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from idp.db import Base
+
+REFUSED_ATTEMPTS = text(
+    "event IN ('delegation.exchange.refused', 'delegation.exchange.limited', 'proxy_login.refused')"
+)
+"""What an agency's manager reads of attempts that came to nothing; few among all that happens."""
 
 
 class AuditEvent(Base):
@@ -19,7 +24,9 @@ class AuditEvent(Base):
         Index("ix_audit_events_agency_at", "agency_id", "at"),
         Index("ix_audit_events_actor_at", "actor_id", "at"),
         Index("ix_audit_events_client_at", "client_id", "at"),
-    )
+        Index("ix_audit_events_agency_refused", "agency_id", "number", sqlite_where=REFUSED_ATTEMPTS,
+              postgresql_where=REFUSED_ATTEMPTS),
+    )  # fmt: skip
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     at: Mapped[datetime]

@@ -118,6 +118,10 @@ class Server:
         self.grants: list[dict[str, Any]] = []
         self.staff = True
         self.exchange_error: str | None = None
+        self.exchange_description = ""
+        self.conditions: dict[str, Any] = {
+            "reason_required": False, "max_age": None, "hours": [], "networks": [], "per_hour": None,
+        }  # fmt: skip
         self.exchanges: list[dict[str, str]] = []
         self.decisions: list[tuple[str, str]] = []
         self.list_queries: list[dict[str, str]] = []
@@ -150,7 +154,8 @@ class Server:
             return _json(200, self._tokens())
         self.exchanges.append(fields)
         if self.exchange_error:
-            return _json(400, {"error": self.exchange_error})
+            told = {"error": self.exchange_error, "error_description": self.exchange_description}
+            return _json(429 if self.exchange_error == "slow_down" else 400, told)
         ticket = {
             "access_token": "ticket-1",
             "issued_token_type": "urn:ownersclub:params:oauth:token-type:act-as-ticket",
@@ -189,6 +194,8 @@ class Server:
         address = urlsplit(str(request.url))
         if address.path == "/api/agency":
             return _json(200, self.agency)
+        if address.path == "/api/agency/rules":
+            return _json(200, self.conditions)
         if address.path == "/api/delegations":
             return self._list({name: values[0] for name, values in parse_qs(address.query).items()})
         found = self.find(address.path.rpartition("/")[2])

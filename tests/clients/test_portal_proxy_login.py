@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
@@ -129,3 +129,55 @@ def test_an_approved_owner_can_be_signed_in_for_at_once(browser: Browser) -> Non
     page = browser.open(PAGE)
     assert browser.press(page, f"{PAGE}/approve").status_code == 303
     assert browser.press(browser.open(PAGE), BUTTON).status_code == 303
+
+
+def test_a_reason_that_is_demanded_is_asked_for_and_nothing_is_lost(browser: Browser) -> None:
+    assert "任意</span>" in browser.open(PAGE).text
+    browser.server.conditions["reason_required"] = True
+    page = browser.open(PAGE)
+    assert "必須</span>" in page.text
+    browser.server.exchange_error = "invalid_request"
+    answer = browser.press(page, BUTTON, reason=" ")
+    assert answer.status_code == 400
+    assert "＊代理ログインの理由をご入力ください。" in answer.text
+    browser.server.exchange_error = None
+    assert browser.press(answer, BUTTON, reason="点検").status_code == 303
+
+
+def test_a_sign_in_that_is_too_old_is_repeated_and_the_reason_is_kept(browser: Browser) -> None:
+    browser.server.conditions["max_age"] = 300
+    page = browser.open(PAGE)
+    browser.server.exchange_error = "insufficient_user_authentication"
+    answer = browser.press(page, BUTTON, reason="お電話で")
+    asked = dict(parse_qsl(urlsplit(answer.location).query))
+    assert answer.status_code == 303
+    assert answer.location.startswith(f"{ISSUER}/oauth/authorize?")
+    assert asked["max_age"] == "300"
+    browser.server.nonce, browser.server.exchange_error = asked["nonce"], None
+    back = browser.open(f"/oidc/callback?code=code-1&iss={ISSUER}&state={asked['state']}").location
+    assert urlsplit(back).path == PAGE
+    again = browser.open(back)
+    assert 'value="お電話で"' in again.text
+    assert browser.press(again, BUTTON, reason="お電話で").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "told"),
+    [
+        ("access_denied", "... may not begin at this hour", "始められる時間帯：8:00-20:00"),
+        ("access_denied", "... may not begin from this network", "お使いのネットワークからは"),
+        ("slow_down", "", "回数が、決められた上限に達しました"),
+    ],
+)
+def test_a_condition_that_is_not_met_is_told_in_words_and_the_reason_is_kept(
+    browser: Browser, error: str, description: str, told: str
+) -> None:
+    browser.server.conditions["hours"] = ["8:00-20:00"]
+    page = browser.open(PAGE)
+    browser.server.exchange_error, browser.server.exchange_description = error, description
+    answer = browser.press(page, BUTTON, reason="お電話で")
+    assert answer.status_code == 403
+    assert told in answer.text
+    links = [part.split('"')[0] for part in answer.text.split('href="')]
+    [back] = [link for link in links if link.startswith(f"{PAGE}?reason=")]
+    assert 'value="お電話で"' in browser.open(back).text

@@ -12,7 +12,7 @@ from idp.accounts.models import Account, Member
 from idp.accounts.rules import MemberRole
 from idp.demo import UNCLAIMED
 from idp.mail.models import OutboxItem, Topic
-from tests.journeys import mailed_links, tour_records, tour_staff, tour_systems
+from tests.journeys import mailed_links, tour_records, tour_rules, tour_staff, tour_systems
 from tests.journeys.apps_of_others import asking, register_app
 from tests.journeys.club import Club
 from tests.journeys.delegating import act_for, name_agency, revoke
@@ -314,6 +314,7 @@ CHAPTERS = {
     ),
     "mails": Chapter("メール", mails, pages(idp="mail_preview.list_ mail_preview.show")),
     **tour_records.CHAPTERS,
+    **tour_rules.CHAPTERS,
     **tour_systems.CHAPTERS,
     **tour_staff.CHAPTERS,
 }

@@ -1,5 +1,6 @@
 """登録ユーザー一覧 and the page about one owner."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,17 +8,30 @@ from typing import Any, TypeVar
 
 from flask import Flask, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 
 from clients.agency_portal import service
-from clients.agency_portal.rules import Grant, Query, Sort, Tab, decisions_for, may_proxy_login
+from clients.agency_portal.rules import (
+    Grant,
+    Query,
+    ReasonProblem,
+    Sort,
+    Tab,
+    decisions_for,
+    may_proxy_login,
+)
 from clients.relying_party import RelyingParty
 
 C = TypeVar("C", bound=StrEnum)
 
 OWNER_PAGE = "/agency_admin/<int(max=2147483647):user_id>"
 """Page about one owner. A larger number is no user id, and no question for the server."""
+REASON_PROBLEMS = {
+    ReasonProblem.TOO_LONG: _l("%(count)s文字以内でご入力ください。"),
+    ReasonProblem.MISSING: _l("代理ログインの理由をご入力ください。"),
+}
 LONGEST_SEARCH = 254
 """No e-mail address is longer (RFC 5321 §4.5.3.1.3)."""
 
@@ -54,7 +68,8 @@ class OwnerViews:
     def owner(self, user_id: int) -> ResponseReturnValue:
         """Show ユーザー情報編集."""
         try:
-            return render_owner(self.rp, service.get_latest_grant(self.rp, user_id))
+            grant = service.get_latest_grant(self.rp, user_id)
+            return render_owner(self.rp, grant, reason=read_reason(request.args)[: service.REASON_LENGTH])
         except service.GrantUnknown as unknown:
             raise NotFound from unknown
 
@@ -65,22 +80,29 @@ def lead_to_owner(user_id: int) -> ResponseReturnValue:
 
 
 def render_owner(
-    rp: RelyingParty, grant: Grant, *, reason: str = "", reason_is_too_long: bool = False
+    rp: RelyingParty, grant: Grant, *, reason: str = "", problem: ReasonProblem | None = None
 ) -> str:
     """Return the page about an owner, with what the member may do.
 
     :param reason: what was typed as the reason of a proxy login, when the form is shown again.
     """
     member = service.load_agency(rp).member
+    may_act = may_proxy_login(grant, member)
+    needs_reason = may_act and service.load_conditions(rp).reason_required
     return render_template(
         "agency_portal/owner.html",
         grant=grant,
         decisions=decisions_for(grant, member),
-        may_proxy_login=may_proxy_login(grant, member),
+        may_proxy_login=may_act,
         reason=reason,
-        reason_is_too_long=reason_is_too_long,
-        reason_length=service.REASON_LENGTH,
+        needs_reason=needs_reason,
+        reason_error=REASON_PROBLEMS[problem] % {"count": service.REASON_LENGTH} if problem else "",
     )
+
+
+def read_reason(fields: MultiDict[str, str]) -> str:
+    """Return the reason of a proxy login as one line."""
+    return re.sub(r"\s+", " ", fields.get("reason", "")).strip()
 
 
 def read_query(arguments: MultiDict[str, str]) -> Query:

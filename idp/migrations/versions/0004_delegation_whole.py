@@ -344,6 +344,16 @@ def _add_columns() -> None:
     with op.batch_alter_table("audit_events", schema=None, recreate="never") as batch_op:
         batch_op.create_index("ix_audit_events_actor_at", ["actor_id", "at"], unique=False)
         batch_op.create_index("ix_audit_events_client_at", ["client_id", "at"], unique=False)
+        refused = sa.text(
+            "event IN ('delegation.exchange.refused', 'delegation.exchange.limited', 'proxy_login.refused')"
+        )
+        batch_op.create_index(
+            "ix_audit_events_agency_refused",
+            ["agency_id", "number"],
+            unique=False,
+            sqlite_where=refused,
+            postgresql_where=refused,
+        )
 
     with op.batch_alter_table("clients", schema=None, recreate="never") as batch_op:
         batch_op.add_column(sa.Column("event_receiver_uri", sa.String(), nullable=True))

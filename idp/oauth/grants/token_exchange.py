@@ -19,7 +19,15 @@ from idp import clock, credentials
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation import proxy_logins, tickets
-from idp.delegation.authority import ActorClaim, Authority, Claim, NoAuthority, authority_for, hold
+from idp.delegation.authority import (
+    ActorClaim,
+    Authority,
+    Claim,
+    NoAuthority,
+    SystemClaim,
+    authority_for,
+    hold,
+)
 from idp.delegation.conditions.service import check_conditions
 from idp.delegation.exchange_limits import LimitRefusal, Limits, check_limits
 from idp.delegation.rules import SessionKind
@@ -137,6 +145,7 @@ class TokenExchangeGrant(Grant):
             owner_id=answer.owner_id, agency_id=answer.agency_id, grant_id=answer.grant_id,
             client_id=self.request.client.client_id, reason=answer.reason,
             audience=(sent.get("audience") or sent.get("resource", ""))[:128],
+            system=isinstance(self.claim, SystemClaim),
         )  # fmt: skip
         self.is_recorded = True
 
