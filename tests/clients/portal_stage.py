@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -25,6 +24,7 @@ from werkzeug.test import TestResponse
 from clients.agency_portal.app import create_app
 from clients.agency_portal.settings import PortalSettings
 from clients.relying_party import clock
+from tests.clients.page_forms import forms_of
 
 DAY = "2026-11-24T01:00:00Z"
 """When the play takes place: two days after the last thing that happened to a grant."""
@@ -119,9 +119,7 @@ class Server:
         self.staff = True
         self.exchange_error: str | None = None
         self.exchange_description = ""
-        self.conditions: dict[str, Any] = {
-            "reason_required": False, "max_age": None, "hours": [], "networks": [], "per_hour": None,
-        }  # fmt: skip
+        self.conditions: dict[str, Any] = {"reason_required": False, "max_age": None, "hours": []}
         self.exchanges: list[dict[str, str]] = []
         self.decisions: list[tuple[str, str]] = []
         self.list_queries: list[dict[str, str]] = []
@@ -260,41 +258,6 @@ class Browser:
         """Send a form that the page does not offer, with the page's CSRF token."""
         token = next(form.hidden["csrf_token"] for form in forms_of(page) if form.method == "post")
         return self.client.post(action, data={"csrf_token": token} | fields, base_url=PORTAL)
-
-
-class Form:
-    """A form of a page."""
-
-    def __init__(self, attributes: Mapping[str, str | None]) -> None:
-        self.action = attributes.get("action") or ""
-        self.method = (attributes.get("method") or "get").lower()
-        self.all_hidden: dict[str, list[str]] = {}
-
-    @property
-    def hidden(self) -> dict[str, str]:
-        """The hidden fields of a form that repeats none."""
-        return {name: values[0] for name, values in self.all_hidden.items()}
-
-
-class _FormReader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.forms: list[Form] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        if tag == "form":
-            self.forms.append(Form(attributes))
-        elif tag == "input" and attributes.get("type") == "hidden" and self.forms:
-            name, value = attributes["name"] or "", attributes.get("value") or ""
-            self.forms[-1].all_hidden.setdefault(name, []).append(value)
-
-
-def forms_of(page: TestResponse) -> list[Form]:
-    """Return the forms of a page."""
-    reader = _FormReader()
-    reader.feed(page.text)
-    return reader.forms
 
 
 def settings(database: Path) -> PortalSettings:

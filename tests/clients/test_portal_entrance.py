@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.clients.portal_stage import ISSUER, Browser, forms_of, grant, stage
+from tests.clients.page_forms import forms_of
+from tests.clients.portal_stage import ISSUER, Browser, grant, stage
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.portal_stage import Browser, forms_of, grant, product, stage
+from tests.clients.page_forms import forms_of
+from tests.clients.portal_stage import Browser, grant, product, stage
 
 PAGE = "/agency_admin/1001"
 PERSONAL = ("hanako@owner.example", "鈴木 花子", "スズキ ハナコ", "大阪市北区", "梅田3-4-5", "HC-A10001WN1")
