@@ -4,7 +4,7 @@
 DB ?= sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset large measure test fuzz model stateful check fmt lock catalog gallery
+.PHONY: help demo demo-reset large measure test fuzz model stateful races check fmt lock catalog gallery
 MAKEFLAGS += --no-print-directory
 DEMO_LOCK = $(if $(filter postgres,$(DB)),postgres,runtime)
 DEMO_OPTIONS = --database $(DB)
@@ -45,6 +45,10 @@ model: ## explore the model of delegation: every state within 8 steps (DEPTH=10)
 stateful: ## drive the server beside the model with 20 seeds; SEEDS="1 2", DB=postgres
 	@tools/bootstrap.sh dev
 	@exec .venv/bin/python -m tests.delegation.stateful --database $(DB) $(SEEDS)
+
+races: ## revoke while others exchange, redeem and introspect, 10,000 times; RACES=100, DB=postgres
+	@tools/bootstrap.sh dev
+	@exec .venv/bin/python -m tests.races.revocation --database $(DB) $(RACES)
 
 check: ## style, types, import layers, templates and house rules
 	@tools/bootstrap.sh dev

@@ -1,18 +1,17 @@
 """Owner, agency and staff act on one grant at the same moment: there is one order, and all are told it."""
 
 import json
-import random
 from collections import Counter
 
 from sqlalchemy import func, select
 
 from idp.delegation.models import Grant
-from idp.demo import HANAKO, MINORU, SAKURA
-from idp.oauth.client_metadata import TOKEN_EXCHANGE
+from idp.demo import MINORU, SAKURA
 from tests.accounts.visitor import Visitor, forms_of
-from tests.delegation.steps import answer, ask, end, state_of
-from tests.oauth.relying_party import ACCESS_TOKEN, GRANT_TOKEN, RelyingParty
-from tests.races.arena import Arena, in_browser, to_token_endpoint, with_token
+from tests.delegation.steps import ask, end, state_of
+from tests.oauth.relying_party import RelyingParty
+from tests.races.arena import Arena, in_browser, with_token
+from tests.races.revocation import play
 from tests.world import APPROVER, MANAGER, World
 
 ROUNDS = 20
@@ -109,35 +108,9 @@ def test_of_asking_twice_at_once_one_request_is_stored(arena: Arena, world: Worl
         end(world, world.grant(MINORU, SAKURA).id)
 
 
-def test_nothing_issued_before_or_after_a_revocation_is_accepted_once_it_is_answered(
-    arena: Arena, world: World, parties: dict[str, RelyingParty]
-) -> None:
-    portal, owner, chance = parties["agency-portal"], world.browser(HANAKO), random.Random(20261124)  # noqa: S311
-    end(world, world.grant(HANAKO).id)
-    token, seen = portal.sign_in(MANAGER).access_token, Counter[str]()
-    for number in range(INTERLEAVINGS):
-        if number % 25 == 24:  # an access token lives for five minutes and this may take longer
-            token = portal.sign_in(MANAGER).access_token
-        grant_id = ask(world, HANAKO)
-        answer(world, grant_id)
-        address = f"/account/delegations/{grant_id}/end"
-        revocation, exchange = arena.at_once([
-            in_browser(owner, address, end_form(owner, grant_id), delay=chance.uniform(0, 0.02)),
-            to_token_endpoint(
-                portal, {"grant_type": TOKEN_EXCHANGE, "subject_token": grant_id,
-                         "subject_token_type": GRANT_TOKEN, "actor_token": token,
-                         "actor_token_type": ACCESS_TOKEN, "audience": "mypage", "scope": "mypage.read"},
-                delay=chance.uniform(0, 0.04),
-            ),
-        ])  # fmt: skip
-        assert revocation.status == 303
-        assert state_of(world, grant_id).state == "revoked"
-        body = json.loads(exchange.body)
-        assert exchange.status == (200 if "access_token" in body else 400), body
-        if exchange.sent_at > revocation.answered_at:
-            assert body.get("error") == "invalid_request"
-        if "access_token" in body:
-            for path in ("/api/me/profile", "/oauth/userinfo"):
-                assert arena.send(with_token(body["access_token"], path, method="GET")).status == 401
-        seen["issued" if "access_token" in body else "refused"] += 1
-    assert min(seen["issued"], seen["refused"]) > 5, seen
+def test_nothing_issued_before_or_after_a_revocation_is_accepted_once_it_is_answered(arena: Arena) -> None:
+    """``make races`` plays ten thousand interleavings."""
+    tally = play(arena, INTERLEAVINGS)
+    assert tally.stale == []
+    for kind in ("exchange", "redemption", "introspection"):
+        assert min(tally.accepted[kind], tally.refused[kind]) > 3, tally.lines()
