@@ -208,11 +208,13 @@ def test_a_manager_takes_along_what_the_agency_received_in_a_period(
     assert [row[2] for row in rows] == [HANAKO.name]  # and not what went to another agency
     agency_id = world.agency(MIRAI).id
     assert exports(world) == [(world.account(MANAGER).id, None, agency_id, 1)]
+    ever = {"first_day": "0001-01-01", "last_day": "9999-12-31"}
+    assert len(lines(manager.submit("/agency/disclosures", **ever))) > 2
     for wrong in ({"last_day": "2031-04-30"}, {"first_day": "yesterday"}, {"first_day": ""}):
         assert manager.submit("/agency/disclosures", **period | wrong).status_code == 400
     monkeypatch.setattr(reading, "LARGEST_FILE", 0)
     assert manager.submit("/agency/disclosures", **period).status_code == 400
-    assert len(exports(world)) == 1
+    assert len(exports(world)) == 2
 
 
 def test_nobody_but_a_manager_takes_along_what_the_agency_received(world: World) -> None:

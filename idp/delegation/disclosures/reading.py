@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -14,10 +14,12 @@ from idp.csv_files import write_rows
 from idp.delegation.cursors import read_cursor, read_moment, write_cursor
 from idp.delegation.disclosures.models import Disclosure
 from idp.delegation.disclosures.rules import IN_WORDS, Occasion
+from idp.delegation.models import Grant
 from idp.delegation.permissions.models import ConsentWording, Permission
 from idp.errors import NotFound, Refusal
 
 _ORDER = "-at"
+_FIRST = date(2000, 1, 1)
 PAGE = 20
 LARGEST_FILE = 100_000
 """Rows; more is asked for in several periods."""
@@ -34,7 +36,7 @@ class TooManyRecords(Refusal):
 
 
 class WordingUnknown(NotFound):
-    """No record of this owner names such a consent text."""
+    """No permission and no record of this owner names such a consent text."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,13 @@ class Scope:
             query = query.where(Disclosure.owner_id == self.owner_id)
         if self.agency_id is not None:
             query = query.where(Disclosure.agency_id == self.agency_id)
+        # By the moment, which the indexes have; no day is so early that it is none in UTC.
         if self.first_day is not None:
-            query = query.where(Disclosure.on_day >= self.first_day)
+            begins = datetime.combine(max(self.first_day, _FIRST), time.min, JST)
+            query = query.where(Disclosure.at >= begins)
         if self.last_day is not None:
-            query = query.where(Disclosure.on_day <= self.last_day)
+            ends = datetime.combine(max(self.last_day, _FIRST), time.max, JST)
+            query = query.where(Disclosure.at <= ends)
         return query
 
 
@@ -107,19 +112,8 @@ def export_records(session: Session, scope: Scope, *, actor_id: uuid.UUID | None
     rows = []
     for at, *parties, items, occasion, times, wording, grant_id in found:
         moment, named = at.astimezone(JST), "、".join(items)
-        words = IN_WORDS[Occasion(occasion)]
-        rows.append(
-            (
-                f"{moment:%Y-%m-%d}",
-                f"{moment:%H:%M:%S}",
-                *parties,
-                named,
-                words,
-                times,
-                wording,
-                str(grant_id),
-            )
-        )
+        when, words = (f"{moment:%Y-%m-%d}", f"{moment:%H:%M:%S}"), IN_WORDS[Occasion(occasion)]
+        rows.append((*when, *parties, named, words, times, wording, str(grant_id)))
     record_event(
         session, Event.DISCLOSURES_EXPORTED, actor_id=actor_id, owner_id=scope.owner_id,
         agency_id=scope.agency_id, count=len(rows),
@@ -134,11 +128,12 @@ def items_in_english(session: Session) -> dict[str, str]:
 
 
 def get_wording_of(session: Session, owner_id: uuid.UUID, version: str) -> ConsentWording | None:
-    """Return the consent text that one of the owner's records names; None if it was never stored.
+    """Return the consent text of one of the owner's permissions or records; None if it was never stored.
 
-    :raises WordingUnknown: no record of this owner names it.
+    :raises WordingUnknown: none of this owner's names it.
     """
+    agreed = select(Grant.id).where(Grant.owner_id == owner_id, Grant.wording == version)
     named = select(Disclosure.id).where(Disclosure.owner_id == owner_id, Disclosure.wording == version)
-    if session.scalar(named.limit(1)) is None:
+    if not any(session.scalar(query.limit(1)) for query in (agreed, named)):
         raise WordingUnknown
     return session.get(ConsentWording, version)
