@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from idp import agency_rules_cli, client_cli, clock, departure_cli, disclosure_cli, staff_cli
+from idp import agency_rules_cli, client_cli, clock, departure_cli, disclosure_cli, owner_cli, staff_cli
 from idp.apply.command import apply
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
@@ -233,7 +233,7 @@ def key_withdraw(kid: str) -> None:
     click.echo(f"{kid} is withdrawn.")
 
 
-for group in (demo, apply, disclosure_cli.disclosure, *client_cli.GROUPS, *GROUPS):
+for group in (demo, apply, disclosure_cli.disclosure, *owner_cli.GROUPS, *client_cli.GROUPS, *GROUPS):
     cli.add_command(group)
 for group, command in (*departure_cli.COMMANDS, *agency_rules_cli.COMMANDS, *staff_cli.COMMANDS):
     group.add_command(command)

@@ -341,7 +341,8 @@ def last_day(end: datetime) -> str:
 
 def is_japanese() -> bool:
     """Tell whether this page is in Japanese."""
-    return str(get_locale().language) == "ja"
+    locale = get_locale()  # none outside of a request, as in commands
+    return locale is None or str(locale.language) == "ja"
 
 
 def filters() -> dict[str, Callable[..., str]]:

@@ -6,7 +6,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from idp import clock
-from idp.accounts.models import Account, Agency, ChangedOwner, Member
+from idp.accounts.folding import fold_digits, fold_email, fold_search
+from idp.accounts.models import Account, Agency, ChangedOwner, Member, OwnerProfile
 from idp.accounts.rules import AgencyNotActive, AgencyStatus, NotAMember
 from idp.db import insert_once
 
@@ -19,6 +20,22 @@ def find_account(session: Session, account_id: uuid.UUID) -> Account | None:
 def find_account_by_email(session: Session, email: str) -> Account | None:
     """Return the account that signs in with this address, whatever its standing, or None."""
     return session.scalar(select(Account).where(Account.email == email))
+
+
+def find_owners(session: Session, who: str, phone: str = "") -> list[Account]:
+    """Return the owners that somebody on the telephone may mean, a few at most.
+
+    ``who`` is a ユーザーID or an address; with ``phone`` it is a name or its reading.
+    """
+    query = select(Account).join(OwnerProfile, OwnerProfile.account_id == Account.id)
+    if phone:
+        named = session.scalars(query.where(OwnerProfile.phone == fold_digits(phone)).limit(100))
+        meant = fold_search(who)
+        return [one for one in named if meant in {fold_search(one.name), fold_search(one.furigana)}][:10]
+    digits = fold_digits(who)
+    if digits.isascii() and digits.isdigit() and len(digits) <= 9:
+        return list(session.scalars(query.where(OwnerProfile.user_id == int(digits))))
+    return list(session.scalars(query.where(Account.email == fold_email(who))))
 
 
 def find_member(session: Session, account_id: uuid.UUID) -> Member | None:
