@@ -6,6 +6,7 @@ from flask_babel import lazy_gettext as _l
 
 from clients.agency_portal.service import NotStaff
 from clients.agency_portal.settings import PortalSettings
+from clients.agency_portal.views.assigning import AssigningViews
 from clients.agency_portal.views.decisions import DecisionViews
 from clients.agency_portal.views.entrance import EntranceViews
 from clients.agency_portal.views.owners import OwnerViews
@@ -46,6 +47,7 @@ def create_app(settings: PortalSettings | None = None) -> Flask:
     EntranceViews(rp).install(app)
     OwnerViews(rp).install(app)
     DecisionViews(rp).install(app)
+    AssigningViews(rp).install(app)
     ProxyLoginViews(rp, settings).install(app)
     app.register_error_handler(NotStaff, _not_staff)
     return app

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from clients.agency_portal.rules import (
     Agency,
+    Assignee,
     Conditions,
     Counts,
     Grant,
@@ -22,6 +23,7 @@ from clients.agency_portal.rules import (
     Permission,
     Product,
     Services,
+    Staff,
     Words,
     effective_state,
 )
@@ -103,6 +105,17 @@ def grant(data: Mapping[str, Any]) -> Grant:
         words=tuple(_words(item) for item in data.get("permissions_words", [])),
         all_products=data.get("all_products") is not False,
         products=tuple(_product(item) for item in data.get("products", [])) if shown else (),
+        assignee=_assignee(data["assignee"]) if data.get("assignee") else None,
+    )
+
+
+@_reader
+def staff(data: Mapping[str, Any]) -> Staff:
+    """Read the answer of ``GET /api/agency/staff``."""
+    return Staff(
+        members=tuple(_assignee({**item, "kind": "member"}) for item in data["members"]),
+        groups=tuple(_assignee({**item, "kind": "group"}) for item in data["groups"]),
+        assigned_only=data["assigned_only"] is True,
     )
 
 
@@ -137,6 +150,15 @@ def _owner(data: Mapping[str, Any], *, hidden: bool) -> Owner:
         city=shown("city"),
         street=shown("street"),
         registered_at=clock.from_iso(data["registered_at"]),
+    )
+
+
+def _assignee(data: Mapping[str, Any]) -> Assignee:
+    return Assignee(
+        is_group=data["kind"] == "group",
+        id=UUID(data["id"]),
+        name=str(data["name"]),
+        has_left=data.get("has_left") is True,
     )
 
 

@@ -151,6 +151,27 @@ class Words:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Assignee:
+    """Who looks after an owner for the agency."""
+
+    is_group: bool
+    id: UUID
+    name: str
+    has_left: bool = False
+    """The person is no longer of the staff, and the owner waits to be handed over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staff:
+    """Whom owners can be assigned to."""
+
+    members: tuple[Assignee, ...]
+    groups: tuple[Assignee, ...]
+    assigned_only: bool
+    """Those who only sign in or look see no other owners than theirs."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Grant:
     """A delegation grant of this agency."""
 
@@ -169,6 +190,7 @@ class Grant:
     all_products: bool = True
     """Whether it is about whatever products the owner has; else about ``products`` alone."""
     products: tuple[Product, ...] = ()
+    assignee: Assignee | None = None
 
     @property
     def shows_owner(self) -> bool:

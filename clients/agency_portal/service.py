@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from clients.agency_portal import decoding
-from clients.agency_portal.rules import Agency, Conditions, Decision, Grant, GrantPage, Query, Tab
+from clients.agency_portal.rules import Agency, Conditions, Decision, Grant, GrantPage, Query, Staff, Tab
 from clients.relying_party import ActAsTicket, ApiResponse, Refusal, RelyingParty
 
 PAGE_SIZE = 50
@@ -23,6 +23,10 @@ class RoleMayNot(Refusal):
 
 class NotStaff(Refusal):
     """The person who is signed in belongs to no agency, as an owner does."""
+
+
+class AssigneeUnknown(Refusal):
+    """The chosen member or group is not (any longer) there."""
 
 
 class GrantMoved(Refusal):
@@ -108,6 +112,26 @@ def decide(rp: RelyingParty, grant_id: UUID, decision: Decision) -> Grant:
     if answer.status == 403:
         raise RoleMayNot
     return decoding.grant(answer.object)
+
+
+def load_staff(rp: RelyingParty) -> Staff:
+    """Return the members and groups of the agency that owners can be assigned to."""
+    return decoding.staff(_read(rp, "/api/agency/staff").object)
+
+
+def assign(rp: RelyingParty, grant_id: UUID, *, member: str | None, group: str | None) -> bool:
+    """Assign an owner to a member, to a group, or to nobody; tell whether the grant still stood.
+
+    :raises RoleMayNot: the member's role does not assign owners.
+    :raises AssigneeUnknown: no such member or group is there (any more).
+    """
+    to = {"group": group} if group is not None else {"member": member}
+    answer = rp.api("POST", "/api/delegations/assign", json={"ids": [str(grant_id)], **to})
+    if answer.status == 403:
+        raise RoleMayNot
+    if answer.status == 400:
+        raise AssigneeUnknown
+    return bool(answer.object["results"][0]["result"] == "assigned")
 
 
 def start_proxy_login(rp: RelyingParty, grant: Grant, *, audience: str, reason: str) -> ActAsTicket:

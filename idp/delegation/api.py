@@ -20,7 +20,7 @@ from idp.delegation.activities.models import Activity
 from idp.delegation.api_callers import calling_agency, calling_member
 from idp.delegation.api_problems import ParameterRefused, answer_refusals, parameter_problem
 from idp.delegation.apps import registered_apps
-from idp.delegation.assignments.service import may_serve
+from idp.delegation.assignments.service import Named, find_assignee, may_serve
 from idp.delegation.cursors import CursorUnreadable
 from idp.delegation.history import (
     Change,
@@ -180,7 +180,14 @@ def _shown(grant: Grant) -> Response:
         body["owner"] |= {"furigana": grant.owner.furigana, "prefecture": profile.prefecture,
                           "city": profile.city, "street": profile.street}  # fmt: skip
     products = visible_products(session, grant) if visible else []
+    body["assignee"] = _assignee(find_assignee(session, grant.id))
     return jsonify({**body, "products": [product_json(product) for product in products]})
+
+
+def _assignee(named: Named | None) -> dict[str, Any] | None:
+    if named is None:
+        return None
+    return {"kind": named.kind, "id": str(named.id), "name": named.name, "has_left": named.has_left}
 
 
 def _owner_is_visible(grant: Grant) -> bool:

@@ -122,3 +122,19 @@ def test_only_open_grants_of_the_own_agency_are_assigned_to_its_own_staff_and_gr
             give(world, [own], to, by=nobody)
     assert world.digest() == before
     assert give(world, [own], to) == [Outcome.ASSIGNED]
+
+
+def test_a_grant_names_who_looks_after_it_also_after_they_left(world: World) -> None:
+    grant, member = world.grant().id, world.member(LOGIN_ONLY)
+
+    def named() -> tuple[str, str, bool] | None:
+        found = world.read(lambda session: service.find_assignee(session, grant))
+        return (found.kind, found.name, found.has_left) if found else None
+
+    assert named() is None
+    give(world, [grant], Assignee(member_id=member.id))
+    assert named() == ("member", LOGIN_ONLY.name, False)
+    world.write(lambda session: session.get_one(Member, member.id).__setattr__("left_at", clock.now()))
+    assert named() == ("member", LOGIN_ONLY.name, True)
+    give(world, [grant], Assignee(group_id=make_group(world)))
+    assert named() == ("group", "京都営業所", False)

@@ -50,6 +50,8 @@ def staff(club: Club, crowd: Crowd) -> Iterator[Stop]:
     look_after(club, email, grant_id, as_group=True)
     yield Stop("group-delete", manager.follow("削除する"))
     look_after(club, email, grant_id)
+    manager.open(f"{club.portal}/agency_admin/{owner.user_id}").follow("担当を変える")
+    yield Stop("assignee", manager)
     yield Stop("staff", manager.open(f"{club.idp}/agency/staff"))
     manager.page.locator("a", has_text="変更する").last.click()
     yield Stop("staff-role", manager)
@@ -82,7 +84,8 @@ CHAPTERS = {
         pages(
             idp="staff.index staff.invite staff_invitation.show staff_invitation.joined staff_groups.index "
             "staff_groups.edit staff_groups.ask_delete staff_places.role staff_places.ask_remove "
-            "staff_places.leave staff_places.left handover.show"
+            "staff_places.leave staff_places.left handover.show",
+            portal="assignee",
         ),
     ),
 }

@@ -94,6 +94,7 @@ def render_owner(
         grant=grant,
         decisions=decisions_for(grant, member),
         may_proxy_login=may_act,
+        may_assign=member.can_decide,
         reason=reason,
         needs_reason=needs_reason,
         reason_error=REASON_PROBLEMS[problem] % {"count": service.REASON_LENGTH} if problem else "",

@@ -5,13 +5,14 @@ serve what is assigned to them or to a group of theirs; without it assignments a
 """
 
 import uuid
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, or_, select, true
 from sqlalchemy.orm import Session
 
-from idp.accounts.models import Member
+from idp.accounts.models import Account, Member
 from idp.accounts.rules import MemberRole
-from idp.accounts.staff.models import GroupMember
+from idp.accounts.staff.models import GroupMember, StaffGroup
 from idp.delegation.assignments.models import Assignment
 from idp.delegation.models import Grant
 
@@ -30,6 +31,34 @@ def is_assigned(session: Session, grant_id: uuid.UUID, member: Member) -> bool:
     """Tell whether a grant's owner is assigned to a member, or to one of their groups, who has not left."""
     found = _assigned(member).where(Assignment.grant_id == grant_id)
     return session.scalar(found) is not None
+
+
+@dataclass(frozen=True)
+class Named:
+    """Who looks after an owner, in words."""
+
+    kind: str
+    """member or group."""
+    id: uuid.UUID
+    name: str
+    has_left: bool
+
+
+def find_assignee(session: Session, grant_id: uuid.UUID) -> Named | None:
+    """Return who looks after a grant's owner, also somebody who has left: it waits to be handed over."""
+    row = session.execute(
+        select(Assignment.member_id, Account.name, Member.left_at, StaffGroup.id, StaffGroup.name)
+        .outerjoin(Member, Member.id == Assignment.member_id)
+        .outerjoin(Account, Account.id == Member.account_id)
+        .outerjoin(StaffGroup, StaffGroup.id == Assignment.group_id)
+        .where(Assignment.grant_id == grant_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    member_id, name, left_at, group_id, group_name = row
+    if group_id is not None:
+        return Named("group", group_id, group_name, has_left=False)
+    return Named("member", member_id, name, has_left=left_at is not None)
 
 
 def assigned_to(member: Member) -> ColumnElement[bool]:
