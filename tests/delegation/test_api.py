@@ -41,7 +41,7 @@ def test_a_request_is_shown_with_everything_that_the_agency_needs_to_answer_it(
         "id": str(grant.id), "state": "requested", "permissions": ["mypage.read"], "term_months": 12,
         "all_products": True, "permissions_words": [{"title": "閲覧のみ", "title_en": "View only"}],
         "requested_at": clock.iso(grant.requested_at), "decided_at": None, "expires_at": None,
-        "ended_at": None, "last_used_at": None,
+        "ended_at": None, "last_used_at": None, "assignee": None,
     }  # fmt: skip
     assert owner == {
         "user_id": ICHIRO.user_id, "email": ICHIRO.email, "name": ICHIRO.name, "furigana": ICHIRO.furigana,
