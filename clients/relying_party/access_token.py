@@ -26,11 +26,17 @@ class AccessToken:
     """Who acts for ``sub``; an access token names them by id alone."""
     delegation: str
     """Id of the delegation grant under which somebody acts; empty otherwise."""
+    products: frozenset[int] | None
+    """Product IDs of those of the owner's products that whoever acts may see; None for all of them."""
     key_thumbprint: str
     """The key that its holder must prove (RFC 9449 §6.1); empty for a Bearer token."""
     expires_at: datetime
     value: str = field(repr=False)
     """The token itself, for introspection."""
+
+    def sees(self, product_id: int) -> bool:
+        """Whether a product of the owner's may be shown and changed: under act they may have chosen some."""
+        return self.products is None or product_id in self.products
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +79,7 @@ def verify_access_token(
         sid=find_text(claims, "sid"),
         act=actor,
         delegation=read_text(claims, "delegation") if actor else "",
+        products=_read_products(claims) if actor else None,
         key_thumbprint=_read_key(claims),
         expires_at=clock.from_epoch(expires),
         value=token,
@@ -91,6 +98,16 @@ def _read_scope(claims: Mapping[str, Any]) -> frozenset[str]:
     if not isinstance(scope, str):
         raise TokenNotGenuine("scope")
     return frozenset(scope.split())
+
+
+def _read_products(claims: Mapping[str, Any]) -> frozenset[int] | None:
+    """Read what a proxy login is limited to; what cannot be read is refused, not taken for no limit."""
+    if "products" not in claims:
+        return None
+    products = claims["products"]
+    if not isinstance(products, list) or not all(type(one) is int for one in products):
+        raise TokenNotGenuine("products")
+    return frozenset(products)
 
 
 def _read_key(claims: Mapping[str, Any]) -> str:
