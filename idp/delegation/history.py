@@ -22,6 +22,12 @@ from idp.delegation.confirmations import Answer, Confirmation, confirmations_of
 from idp.delegation.cursors import read_cursor, read_moment, write_cursor
 from idp.delegation.disclosures.rules import SERVICES
 from idp.delegation.models import ActAsSession, Grant
+from idp.delegation.permissions.service import (
+    PermissionWords,
+    goes_beyond_least,
+    granted_words,
+    words_by_name,
+)
 from idp.delegation.rules import ProxyLoginUnknown, SessionEnd, SessionKind
 
 LARGEST_PAGE = 200
@@ -58,6 +64,10 @@ class ProxyLogin:
     """What the app reports, without what stands among the changes already."""
     confirmation: Confirmation | None
     """What the app says to its end; None where it had not to be told."""
+    allowed: tuple[PermissionWords, ...]
+    """What it could do at most, as the app calls it."""
+    may_change: bool
+    """Whether that is more than the least that the app has."""
 
     @property
     def is_by_system(self) -> bool:
@@ -209,14 +219,20 @@ def _in_full(
     changes = _changes_under(session, owner_id, found)
     activities, confirmations = activities_of(session, sids), confirmations_of(session, sids)
     apps = find_apps(session, {name for act_as in found for name in (act_as.audience, act_as.client_id)})
-    logins = []
+    logins, words = [], words_by_name(session)
     for act_as in found:
         app, known = app_of(apps, act_as.audience), tuple(changes.get(act_as.id, ()))
         new = tuple(one for one in activities.get(act_as.id, ()) if not _is_known(one, known))
         confirmation = confirmations.get(act_as.id)
         if confirmation is not None and not app.confirms_logout:
             confirmation = replace(confirmation, answer=Answer.NOT_ASKED)
-        logins.append(ProxyLogin(act_as, app, app_of(apps, act_as.client_id), known, new, confirmation))
+        scope = act_as.scope.split()
+        logins.append(
+            ProxyLogin(
+                act_as, app, app_of(apps, act_as.client_id), known, new, confirmation,
+                allowed=tuple(granted_words(words, scope)), may_change=goes_beyond_least(words, scope),
+            )
+        )  # fmt: skip
     return logins
 
 

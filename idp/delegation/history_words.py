@@ -11,6 +11,7 @@ from idp.delegation.activities.rules import Action
 from idp.delegation.apps import App
 from idp.delegation.confirmations import Answer
 from idp.delegation.history import Change, ProxyLogin
+from idp.delegation.permissions.consent_text import step_text
 from idp.delegation.rules import SessionEnd
 from idp.web import time_words
 
@@ -107,12 +108,8 @@ def changes(login: ProxyLogin) -> list[str]:
 
 def scope(login: ProxyLogin) -> str:
     """Return what it could do at most."""
-    return _("閲覧と設定変更") if may_change(login) else _("閲覧のみ")
-
-
-def may_change(login: ProxyLogin) -> bool:
-    """Tell whether it could change anything."""
-    return "mypage.write" in login.session.scope.split()
+    named = [step_text(words).title for words in login.allowed]
+    return _("、").join(named) or login.session.scope
 
 
 def _change(change: Change) -> list[str]:

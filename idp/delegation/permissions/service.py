@@ -131,6 +131,13 @@ def granted_words(known: Mapping[str, PermissionWords], names: Iterable[str]) ->
     return [one for one in found if not any(set(one.can) < set(other.can) for other in found)]
 
 
+def goes_beyond_least(known: Mapping[str, PermissionWords], names: Iterable[str]) -> bool:
+    """Tell whether any of these permissions is a later step, which gives more than another one does."""
+    return any(
+        set(other.can) < set(known[name].can) for name in names if name in known for other in known.values()
+    )
+
+
 def titles(known: Mapping[str, PermissionWords], names: Iterable[str]) -> list[str]:
     """Return what a grant's permissions are called, in Japanese; a scope itself where it has no words."""
     wanted = frozenset(names)
