@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from click.testing import CliRunner
+from joserfc.jwk import ECKey
 from sqlalchemy import select, update
 
 from clients.nightly_report.__main__ import main
@@ -26,11 +31,12 @@ from idp.unit_of_work import unit_of_work
 from tests.journeys.club import Club
 from tests.journeys.person import Crowd
 
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "agency-system.md"
 SECONDS = 5.0
 """From the owner's word to the end of what is stored elsewhere."""
 
 
-def register(club: Club, agency: AgencyPart, key: dict[str, object], receiver: str) -> str:
+def register(club: Club, agency: AgencyPart, key: dict[str, object], receiver: str | None) -> str:
     """Register a system as the manager does, and return its client_id."""
     details = SystemDetails(
         "発電量レポート", audiences=("mypage",), jwks={"keys": [{k: v for k, v in key.items() if k != "d"}]},
@@ -94,6 +100,33 @@ def test_an_agencys_system_reads_for_an_owner_until_the_owner_ends_it(
             assert folder.grants() == []
             told = CliRunner().invoke(main, arguments)
             assert (told.exit_code, "読み取り0名" in told.output) == (0, True), told.output
+
+
+def execute(program: str, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+
+
+def test_the_programs_of_the_guide_do_what_it_says(club: Club, tmp_path: Path) -> None:
+    owner, agency, key = club.casting.owner(), club.casting.agency(), new_client_key()
+    club.casting.consent(owner, agency)
+    join_watch_service(club, owner)
+    (tmp_path / "system.pem").write_bytes(ECKey.import_key(key).as_pem(private=True))
+    given = {
+        "ISSUER": club.idp, "MYPAGE": club.mypage, "CLIENT_ID": register(club, agency, key, None),
+        "KEY_FILE": str(tmp_path / "system.pem"), "DAY": "2026-11-20", "PATH": os.environ["PATH"],
+    }  # fmt: skip
+    reads, receives = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)
+    told = subprocess.run(
+        [sys.executable, "-c", reads], env=given, capture_output=True, text=True, timeout=60
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith(f'{owner.user_id} [{{"available": '), told.stdout
+    check = receives + "\nprint(app.test_client().post('/events', data=b'x.y.z').get_json()['err'])"
+    told = subprocess.run(
+        [sys.executable, "-c", check], env=given, capture_output=True, text=True, timeout=60
+    )
+    assert (told.stdout, told.stderr) == ("invalid_key\n", "")
 
 
 def test_the_demo_has_such_a_system_of_its_own(club: Club) -> None:
