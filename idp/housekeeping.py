@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from idp import clock
 from idp.accounts.models import BrowserSession, MailLink, SignInFailure
+from idp.accounts.staff.models import StaffInvitation
 from idp.db import Database
 from idp.delegation.bulk.models import IdempotencyKey
 from idp.delegation.models import ActAsSession, ActAsTicket
@@ -58,6 +59,9 @@ def sweep(database: Database) -> int:
 def _steps() -> Iterator[Step]:
     yield _empty_drafts
     yield lambda session: _delete(session, MailLink.digest, MailLink.expires_at < clock.now() - LINKS_KEPT)
+    yield lambda session: _delete(
+        session, StaffInvitation.id, StaffInvitation.expires_at < clock.now() - LINKS_KEPT
+    )
     yield lambda session: _delete(session, SignInFailure.id, SignInFailure.at < clock.now() - FAILURES_KEPT)
     yield lambda session: _delete(session, UsedProof.proof_digest, UsedProof.expires_at < clock.now())
     yield lambda session: _delete(session, RevokedToken.jti_digest, RevokedToken.expires_at < clock.now())

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from idp import clock, housekeeping
 from idp.accounts.models import BrowserSession, MailLink
+from idp.accounts.staff.models import StaffInvitation
 from idp.audit.models import AuditEvent
 from idp.delegation.models import Grant
 from idp.demo import HANAKO
@@ -15,7 +16,7 @@ from idp.oauth.device.models import DeviceRequest
 from idp.oauth.models import AuthorizationCode, AuthorizationRequest, RefreshToken, TokenFamily
 from tests.oauth.device import begin, decide
 from tests.oauth.relying_party import RelyingParty, parties_of
-from tests.world import World
+from tests.world import MANAGER, World
 
 PROTOCOL = (AuthorizationRequest, AuthorizationCode, RefreshToken, TokenFamily, DeviceRequest)
 
@@ -32,11 +33,12 @@ def used(world: World, mypage: RelyingParty) -> World:
     decide(world.browser(HANAKO), device)
     device.poll().tokens()
     world.browser().submit("/register/owner", email="new@owner.example")
+    world.browser(MANAGER).submit("/agency/staff/invite", email="new@mirai-denko.example", role="viewer")
     return world
 
 
 def test_nothing_goes_before_its_time(used: World) -> None:
-    before = {model: count(used, model) for model in (*PROTOCOL, MailLink, BrowserSession)}
+    before = {model: count(used, model) for model in (*PROTOCOL, MailLink, BrowserSession, StaffInvitation)}
     assert all(before.values())
     housekeeping.sweep(used.database)
     assert {model: count(used, model) for model in before} == before
@@ -46,9 +48,8 @@ def test_what_has_served_its_time_goes_and_the_record_stays(used: World) -> None
     kept = {model: count(used, model) for model in (Grant, AuditEvent)}
     with time_machine.travel(clock.now() + timedelta(days=120), tick=False):
         assert housekeeping.sweep(used.database) > 0
-    assert {model: count(used, model) for model in (*PROTOCOL, MailLink)} == dict.fromkeys(
-        (*PROTOCOL, MailLink), 0
-    )
+    gone = (*PROTOCOL, MailLink, StaffInvitation)
+    assert {model: count(used, model) for model in gone} == dict.fromkeys(gone, 0)
     assert count(used, BrowserSession) == 0
     assert {model: count(used, model) for model in kept} == kept
 
