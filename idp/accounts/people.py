@@ -9,7 +9,7 @@ from idp import clock
 from idp.accounts.folding import fold_digits, fold_email, fold_search
 from idp.accounts.models import Account, Agency, ChangedOwner, Member, OwnerProfile
 from idp.accounts.rules import AgencyNotActive, AgencyStatus, NotAMember
-from idp.db import insert_once
+from idp.db import insert_once, is_storable
 
 
 def find_account(session: Session, account_id: uuid.UUID) -> Account | None:
@@ -28,6 +28,8 @@ def find_owners(session: Session, who: str, phone: str = "") -> list[Account]:
     ``who`` is a ユーザーID or an address; with ``phone`` it is a name or its reading.
     """
     query = select(Account).join(OwnerProfile, OwnerProfile.account_id == Account.id)
+    if not is_storable(who):
+        return []
     if phone:
         named = session.scalars(query.where(OwnerProfile.phone == fold_digits(phone)).limit(100))
         meant = fold_search(who)

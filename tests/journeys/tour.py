@@ -182,6 +182,7 @@ def proxy_login(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("proxy-ended", staff.press("代理ログインを終了する"))
     act_for(staff, owner)
     home = crowd().enter_mypage(owner.email)
+    yield Stop("mypage-home-while-acting", home)
     yield Stop("history", home.open(f"{club.idp}/account/delegations"))
     yield Stop("proxy-login-end", home.follow("今すぐ終了"))
     address = home.page.url
