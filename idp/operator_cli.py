@@ -158,11 +158,16 @@ def mail_dead() -> None:
 
 @mail.command("state")
 def mail_state() -> None:
-    """Say how many deliveries wait, since when, and how many were given up."""
+    """Say how many deliveries wait, since when, where they fail, and how many were given up."""
     with unit_of_work(operators_database(), writes=False) as session:
-        state = mail_operator.outbox_state(session)
+        state, troubles = mail_operator.outbox_state(session), mail_operator.list_troubles(session)
     since = f", the oldest due since {clock.iso(state.oldest_due_at)}" if state.oldest_due_at else ""
     click.echo(f"{state.waiting} waiting{since}; {state.dead} dead letters")
+    for one in troubles:
+        click.echo(
+            f"  {one.topic} {one.name}: {one.waiting} tried in vain since {clock.iso(one.since)}, "
+            f"the last: {one.last_error}"
+        )
 
 
 @mail.command("retry")

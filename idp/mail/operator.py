@@ -52,6 +52,35 @@ def outbox_state(session: Session) -> OutboxState:
     return OutboxState(waiting=count, oldest_due_at=oldest, dead=dead or 0)
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """Deliveries to one place that have failed and are being tried again."""
+
+    topic: Topic
+    name: str
+    """The client of a logout call or event, the message of a mail."""
+    waiting: int
+    since: datetime
+    last_error: str
+
+
+def list_troubles(session: Session) -> list[Trouble]:
+    """Return where deliveries fail at present, the oldest first; long before anything is given up."""
+    items = session.execute(
+        select(OutboxItem.topic, OutboxItem.name, OutboxItem.created_at, OutboxItem.last_error)
+        .where(OutboxItem.done_at.is_(None), OutboxItem.dead_at.is_(None), OutboxItem.last_error.is_not(None))
+        .order_by(OutboxItem.created_at)
+    ).all()
+    found: dict[tuple[str, str], Trouble] = {}
+    for topic, name, created_at, last_error in items:
+        before = found.get((topic, name))
+        found[topic, name] = Trouble(
+            Topic(topic), name, waiting=before.waiting + 1 if before else 1,
+            since=before.since if before else created_at, last_error=last_error or "",
+        )  # fmt: skip
+    return list(found.values())
+
+
 def list_dead_letters(session: Session, *, most: int = 100) -> list[DeadLetter]:
     """Return what was given up, the latest first."""
     items = session.scalars(
