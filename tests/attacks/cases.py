@@ -97,6 +97,8 @@ CASES = {
     "KM-007": "a key in a copy of anything",
     "KM-009": "a client that changes its key",
     "KM-010": "a stolen database",
+    "DX-065": "an agency's address in other spellings, and look-alikes of it",
+    "PR-006": "a disclosure without a record",
 }
 
 
