@@ -196,6 +196,7 @@ def test_stopping_or_removing_ends_tokens_running_acts_and_waiting_events_at_onc
     where, token = f"{HERE}/{system.client_id}", own_token(system)
     world.write(lambda session: service.send_test_event(session, world.member(MANAGER), system.client_id))
     assert len(waiting(world)) == 1
+    assert "これから送ります" in manager.get(HERE).text
     assert manager.submit(f"{where}/{action}").status_code == 303
     assert world.api("GET", "/api/delegations", token).status_code == 401
     system.token({"grant_type": CLIENT_CREDENTIALS}).expect_error("invalid_client")

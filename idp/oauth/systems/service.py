@@ -229,13 +229,26 @@ def events_of(session: Session, client_id: str) -> list[EventShown]:
         .order_by(OutboxItem.created_at.desc(), OutboxItem.id)
         .limit(MOST_SHOWN)
     )
-    return [
-        EventShown(
-            item.name.rpartition(" ")[2], item.created_at, attempts=item.attempts, delivered_at=item.done_at,
-            given_up_at=item.dead_at if item.done_at is None else None, last_error=item.last_error or "",
-        )
-        for item in items
-    ]  # fmt: skip
+    return [_shown(item) for item in items]
+
+
+def latest_events(session: Session, systems: Sequence[Client]) -> dict[str, EventShown]:
+    """Return the latest event to each of some systems, by client_id, in one query."""
+    newest = func.max(OutboxItem.created_at).over(partition_by=OutboxItem.recipient)
+    events = select(OutboxItem.id, OutboxItem.created_at, newest.label("newest")).where(
+        OutboxItem.recipient.in_([one.client_id for one in systems]),
+        OutboxItem.topic == Topic.SECURITY_EVENT,
+    ).subquery()  # fmt: skip
+    latest = select(events.c.id).where(events.c.created_at == events.c.newest)
+    items = session.scalars(select(OutboxItem).where(OutboxItem.id.in_(latest)).order_by(OutboxItem.id))
+    return {item.recipient: _shown(item) for item in items}
+
+
+def _shown(item: OutboxItem) -> EventShown:
+    return EventShown(
+        item.name.rpartition(" ")[2], item.created_at, attempts=item.attempts, delivered_at=item.done_at,
+        given_up_at=item.dead_at if item.done_at is None else None, last_error=item.last_error or "",
+    )  # fmt: skip
 
 
 def keys_text(system: Client) -> str:

@@ -1,12 +1,9 @@
 """システム連携: a manager's pages about the agency's own systems."""
 
-from datetime import timedelta
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from idp import clock
 from idp.accounts.agency_menu import current_manager
 from idp.accounts.sessions.access import member_only
 from idp.oauth.client_metadata import ClientMetadataRefused
@@ -20,8 +17,6 @@ from idp.web import current_settings
 
 SYSTEMS = Blueprint("systems", __name__, url_prefix="/agency/systems")
 View = str | tuple[str, int] | Response
-STALE = timedelta(minutes=1)
-"""An event that waits for longer is being tried again."""
 
 
 @SYSTEMS.get("")
@@ -29,7 +24,7 @@ STALE = timedelta(minutes=1)
 def index() -> View:
     """List the agency's systems."""
     systems = service.list_systems(current_session(), current_manager().agency_id)
-    latest = {one.client_id: service.events_of(current_session(), one.client_id)[:1] for one in systems}
+    latest = service.latest_events(current_session(), systems)
     return render_template("oauth/systems/index.html", systems=systems, latest=latest, most=MOST_SYSTEMS)
 
 
@@ -76,7 +71,6 @@ def show(client_id: str) -> View:
     return render_template(
         "oauth/systems/show.html", system=system, addresses=addresses, issuer=settings.issuer,
         events=service.events_of(current_session(), client_id), apps=_apps_of(system),
-        stale=clock.now() - STALE,
     )  # fmt: skip
 
 
