@@ -32,6 +32,7 @@ from idp.oauth.device import views as device_views
 from idp.oauth.registration.views import REGISTRATION
 from idp.oauth.remote_keys import KeysNotFetched, keys_fetched
 from idp.oauth.systems.views import SYSTEMS
+from idp.openapi.views import OPENAPI
 from idp.settings import Settings
 from idp.web import (
     API,
@@ -161,6 +162,7 @@ def _register_views(app: Flask, csrf: CSRFProtect, settings: Settings) -> None:
         consent_views.APPS,
         SYSTEMS,
         health.blueprint,
+        OPENAPI,
     ):
         app.register_blueprint(blueprint)
     if settings.is_development and not settings.smtp_host:

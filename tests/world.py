@@ -47,6 +47,7 @@ from idp.oauth.models import Client, SigningKey
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 from tests.accounts.visitor import Served, Visitor
+from tests.api_promises import watch_promises
 from tests.clients_of_the_world import register_more_clients
 from tests.databases import Databases, open_engine
 from tests.error_words import watch_error_words
@@ -91,7 +92,7 @@ def make_template(databases: Databases, kind: str, folder: Path) -> Template:
     database = Database(make_engine(settings.database_url), Sealer(settings.encryption_key))
     template = Template(
         databases, settings.database_url, new_client_key(), "ock_secret-of-mypage", new_client_key(),
-        watch_error_words(create_app(settings, database)),
+        watch_promises(watch_error_words(create_app(settings, database))),
     )  # fmt: skip
     runner.upgrade(database.engine)
     with unit_of_work(database) as session:
@@ -174,7 +175,7 @@ class World:
 
     def restart(self) -> None:
         """Begin again with a new application, which knows nothing of what the last one has read."""
-        self._own_app = watch_error_words(create_app(self.settings, self.database))
+        self._own_app = watch_promises(watch_error_words(create_app(self.settings, self.database)))
 
     @classmethod
     def copied(cls, template: Template, folder: Path) -> "World":
