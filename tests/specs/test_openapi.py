@@ -72,7 +72,7 @@ def test_every_operation_of_owners_and_agencies_answers_as_promised(
         assert answer.status_code == status, (path, answer.text)
         called.add((method, path))
 
-    for path in ("/api/agency", "/api/agency/staff", "/api/delegations"):
+    for path in ("/api/agency", "/api/agency/staff", "/api/agency/rules", "/api/delegations"):
         call("GET", path, staff)
     for path in ("/api/me/profile", "/api/me/products", "/api/me/delegations", "/api/me/proxy-logins"):
         call("GET", path, owner)
