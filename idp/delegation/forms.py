@@ -18,6 +18,7 @@ from idp.accounts.rules import ProxyLoginMail
 from idp.delegation.invitations.rules import read
 from idp.delegation.permissions.consent_text import ConsentText
 from idp.delegation.rules import DEFAULT_TERM_MONTHS, TERMS_MONTHS
+from idp.web import current_settings
 
 STEP = "allow-"
 """Name of the choice of a relying party, before its client_id."""
@@ -67,7 +68,12 @@ class ConsentForm(ClubForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """Check also what two choices say together."""
         valid = super().validate(extra_validators)
-        if valid and not self.chosen_steps():
+        if not self.steps():
+            phone = current_settings().contact_phone
+            self.form_errors.append(
+                _("いまは、許可できるアプリがありません。%(phone)s へお電話ください。", phone=phone)
+            )
+        elif valid and not self.chosen_steps():
             self.form_errors.append(
                 _("どのアプリも「許可しない」になっています。許可するものを一つ以上選んでください。")
             )

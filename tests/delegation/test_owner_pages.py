@@ -64,7 +64,8 @@ TOLD = {
     "permissions_words": "許可する内容", "all_products": "許可する製品",
     "term_months": "許可する期間", "requested_at": "申請日",
 }  # fmt: skip
-OF_THE_GRANT_ITSELF = {"id", "state", "decided_at", "expires_at", "ended_at", "last_used_at"}
+OF_THE_GRANT_ITSELF = {"id", "state", "decided_at", "expires_at", "ended_at", "last_used_at", "assignee"}
+"""And who of the agency looks after the owner: that is nothing about the owner."""
 
 
 def test_before_consenting_the_owner_reads_everything_that_the_agency_is_then_told(

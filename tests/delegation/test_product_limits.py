@@ -17,6 +17,7 @@ from idp.delegation.permissions.wordings import find_wording
 from idp.delegation.rules import READ, WRITE
 from idp.demo import HANAKO, ICHIRO, SAKURA
 from idp.demo_permissions import MYPAGE_PERMISSIONS
+from idp.oauth.models import Client
 from tests.accounts.visitor import Visitor, forms_of
 from tests.clients_of_the_world import MYAPP_READ
 from tests.delegation.steps import answer, ask, state_of
@@ -111,6 +112,15 @@ def test_each_app_is_chosen_by_itself_and_one_at_least(world: World, ichiro: Vis
     assert "許可するものを一つ以上選んでください。" in nothing.text
     assert confirm(ichiro, page, **{MYPAGE: "", OTHER: MYAPP_READ.name}).status_code == 303
     assert world.grant(ICHIRO, SAKURA).permission_set == {MYAPP_READ.name}
+
+
+def test_where_no_app_supports_acting_nothing_can_be_asked_for(world: World, ichiro: Visitor) -> None:
+    page = name_agency(ichiro, SAKURA.email)
+    world.write(lambda s: s.execute(update(Client).values(act_as_supported=False)).close())
+    again = confirm(ichiro, confirm(ichiro, page))
+    assert "いまは、許可できるアプリがありません。" in again.text
+    with pytest.raises(LookupError):
+        world.grant(ICHIRO, SAKURA)
 
 
 def test_the_text_as_it_was_shown_is_kept_and_the_permission_names_it(world: World) -> None:
