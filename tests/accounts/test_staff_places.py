@@ -118,6 +118,7 @@ def test_a_role_that_may_not_act_ends_what_runs_and_counts_at_the_next_request(
 def test_somebody_leaves_by_themselves_and_is_signed_out(world: World) -> None:
     viewer = world.browser(VIEWER)
     before = len(world.letters())
+    assert 'href="/agency/staff/leave"' in viewer.get("/agency/profile/name").text
     assert "株式会社みらい電工" in viewer.get("/agency/staff/leave").text
     answer = viewer.submit("/agency/staff/leave")
     assert answer.headers["Location"] == "/agency/staff/left"

@@ -11,11 +11,12 @@ from idp import clock, credentials
 from idp.accounts.models import Agency, Member
 from idp.accounts.rules import RoleMayNot
 from idp.accounts.staff.models import GroupMember, StaffGroup
-from idp.delegation.assignments import service
+from idp.delegation.assignments import handover, service
 from idp.delegation.assignments.assigning import assign
 from idp.delegation.assignments.rules import NOBODY, Assignee, AssigneeUnknown, Outcome
 from idp.delegation.models import Grant
-from idp.demo import HANAKO, SAKURA, SETSUKO, MemberPart
+from idp.demo import HANAKO, ICHIRO, SAKURA, SETSUKO, MemberPart
+from tests.delegation.steps import answer, release
 from tests.world import APPROVER, LOGIN_ONLY, MANAGER, RIVAL, VIEWER, World
 
 
@@ -122,6 +123,27 @@ def test_only_open_grants_of_the_own_agency_are_assigned_to_its_own_staff_and_gr
             give(world, [own], to, by=nobody)
     assert world.digest() == before
     assert give(world, [own], to) == [Outcome.ASSIGNED]
+
+
+def test_grants_that_are_over_are_not_counted_for_whoever_looked_after_them(world: World) -> None:
+    member, group = world.member(LOGIN_ONLY), make_group(world)
+
+    def counts() -> tuple[dict[uuid.UUID, int], dict[uuid.UUID, int]]:
+        return world.read(
+            lambda session: (
+                handover.counts_by_member(session, member.agency_id),
+                handover.counts_by_group(session, member.agency_id),
+            )
+        )
+
+    assert counts() == ({}, {})
+    give(world, [world.grant(HANAKO).id], Assignee(member_id=member.id))
+    give(world, [world.grant(ICHIRO).id], Assignee(group_id=group))
+    assert counts() == ({member.id: 1}, {group: 1})
+    release(world, world.grant(HANAKO).id)
+    answer(world, world.grant(ICHIRO).id, approve=False)
+    assert counts() == ({}, {})
+    assert world.read(lambda session: handover.count_of_member(session, member.id)) == 0
 
 
 def test_a_grant_names_who_looks_after_it_also_after_they_left(world: World) -> None:

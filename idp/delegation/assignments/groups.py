@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,10 +19,9 @@ from idp.accounts.staff.places import hold_manager
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation.assignments.assigning import end_unassigned
-from idp.delegation.assignments.handover import OPEN, hand_over
+from idp.delegation.assignments.handover import counts_by_group, hand_over
 from idp.delegation.assignments.models import Assignment
 from idp.delegation.assignments.rules import Assignee, GroupNameTaken, NoSuchGroup
-from idp.delegation.models import Grant
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,7 @@ def list_groups(session: Session, agency_id: uuid.UUID) -> list[Group]:
         .join(Member, Member.id == GroupMember.member_id)
         .where(Member.agency_id == agency_id, Member.left_at.is_(None))
     ).all()
-    counted = session.execute(
-        select(Assignment.group_id, func.count().label("number"))
-        .join(Grant, Grant.id == Assignment.grant_id)
-        .where(Grant.agency_id == agency_id, Grant.state.in_(OPEN))
-        .group_by(Assignment.group_id)
-    ).all()
-    owners = {row.group_id: row.number for row in counted}
+    owners = counts_by_group(session, agency_id)
     members = sorted(present, key=lambda row: row.Member.account.furigana)
     return [
         Group(group.id, group.name, tuple(row.Member for row in members if row.group_id == group.id),

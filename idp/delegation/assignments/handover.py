@@ -1,18 +1,19 @@
 """引き継ぎ一覧: the owners whom somebody looks after who left, or will leave, and giving them to others."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, lazyload
 
 from idp.accounts.models import Account, Member, OwnerProfile
+from idp.accounts.staff.models import StaffGroup
 from idp.delegation.assignments.assigning import assign
 from idp.delegation.assignments.models import Assignment
 from idp.delegation.assignments.rules import Assignee, Outcome
-from idp.delegation.models import Grant
+from idp.delegation.models import ENDED, Grant
 from idp.delegation.rules import GrantState, is_in_force
 
 OPEN = [state for state in GrantState if state.is_open]
@@ -66,21 +67,44 @@ def count_of_member(session: Session, member_id: uuid.UUID) -> int:
 
 def counts_by_member(session: Session, agency_id: uuid.UUID) -> dict[uuid.UUID, int]:
     """Return how many owners are assigned to each member of an agency, also to those who left."""
-    counted = session.execute(
-        select(Assignment.member_id, func.count())
+    members = select(Member.id).where(Member.agency_id == agency_id)
+    return _counts(session, agency_id, Assignment.member_id, among=members)
+
+
+def counts_by_group(session: Session, agency_id: uuid.UUID) -> dict[uuid.UUID, int]:
+    """Return how many owners are assigned to each group of an agency."""
+    groups = select(StaffGroup.id).where(StaffGroup.agency_id == agency_id)
+    return _counts(session, agency_id, Assignment.group_id, among=groups)
+
+
+def _counts(
+    session: Session,
+    agency_id: uuid.UUID,
+    column: InstrumentedAttribute[uuid.UUID | None],
+    *,
+    among: Select[uuid.UUID],
+) -> dict[uuid.UUID, int]:
+    """Count all assignments in their index and take off those of grants that are over, which are fewer.
+
+    Looking at each of 50,000 grants that stand would take most of the time of a page.
+    """
+    counted = session.execute(select(column, func.count()).where(column.in_(among)).group_by(column)).all()
+    over = session.execute(
+        select(column, func.count())
         .join(Grant, Grant.id == Assignment.grant_id)
-        .where(Grant.agency_id == agency_id, Grant.state.in_(OPEN), Assignment.member_id.is_not(None))
-        .group_by(Assignment.member_id)
+        .where(Grant.agency_id == agency_id, ENDED, column.is_not(None))
+        .group_by(column)
     ).all()
-    return {member_id: number for member_id, number in counted if member_id is not None}
+    gone = {row[0]: row[1] for row in over}
+    left = {row[0]: row[1] - gone.get(row[0], 0) for row in counted}
+    return {identifier: number for identifier, number in left.items() if identifier is not None and number}
 
 
-def members_who_left(session: Session, agency_id: uuid.UUID) -> list[Member]:
+def members_who_left(session: Session, agency_id: uuid.UUID, counts: Mapping[uuid.UUID, int]) -> list[Member]:
     """Return those who left and still have owners assigned to them, the latest first."""
-    waiting = counts_by_member(session, agency_id)
     gone = select(Member).where(Member.agency_id == agency_id, Member.left_at.is_not(None))
     left = session.scalars(gone.order_by(Member.left_at.desc())).unique()
-    return [member for member in left if member.id in waiting]
+    return [member for member in left if member.id in counts]
 
 
 def grants_of_member(

@@ -29,11 +29,12 @@ View = str | tuple[str, int] | Response
 def index() -> View:
     """Show who is there, whom an invitation is on its way to, and who left owners behind."""
     session, manager = current_session(), current_manager()
+    owners = handover.counts_by_member(session, manager.agency_id)
     return render_template(
         "delegation/staff.html", places=places.list_places(session, manager.agency_id), own=manager.id,
         invitations=service.waiting_invitations(session, manager.agency_id), roles=ROLE_WORDS,
-        owners=handover.counts_by_member(session, manager.agency_id), now=clock.now(),
-        left=handover.members_who_left(session, manager.agency_id),
+        owners=owners, now=clock.now(),
+        left=handover.members_who_left(session, manager.agency_id, owners),
     )  # fmt: skip
 
 
