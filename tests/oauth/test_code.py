@@ -12,6 +12,7 @@ from idp.accounts.rules import AccountStatus
 from idp.accounts.sessions.service import end_all_sessions
 from idp.demo import HANAKO, PASSWORD
 from idp.oauth.models import Client, ClientStatus
+from idp.oauth.scopes import FOR_CLIENTS
 from tests.accounts.visitor import Visitor
 from tests.oauth.relying_party import CHALLENGE, VERIFIER, RelyingParty
 from tests.world import World
@@ -31,7 +32,7 @@ def test_a_code_gives_what_was_asked_for(world: World, mypage: RelyingParty, cod
     tokens = mypage.redeem(code).tokens()
     assert tokens.body["token_type"] == "Bearer"
     assert tokens.body["expires_in"] == 300
-    assert tokens.scope == frozenset(mypage.scope.split())
+    assert tokens.scope == frozenset(mypage.scope.split()) - FOR_CLIENTS
     assert tokens.claims["sub"] == tokens.access_claims["sub"] == str(world.account(HANAKO).id)
     assert tokens.refresh_token is not None
 
