@@ -12,7 +12,7 @@ LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
+def named_in(path: str) -> frozenset[str]:
     """Return the names of the tests of a file."""
     tree = ast.parse(text_of(path))
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
@@ -42,7 +42,7 @@ def untried(text: str) -> list[str]:
         for words, path in links:
             name, file = f"test_{words.replace(' ', '_')}", str(PurePosixPath(path))
             resolved = (ROOT / PAGE).parent.joinpath(file).resolve()
-            if not resolved.is_file() or name not in tests_in(str(resolved.relative_to(ROOT))):
+            if not resolved.is_file() or name not in named_in(str(resolved.relative_to(ROOT))):
                 problems.append(f"{PAGE}:{number} no test {name} in {path}")
     return problems
 
