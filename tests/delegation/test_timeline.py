@@ -10,7 +10,8 @@ from sqlalchemy import update
 
 from idp import clock
 from idp.delegation.models import ActAsSession
-from idp.delegation.rules import SessionEnd
+from idp.delegation.proxy_logins import end_by_owner
+from idp.delegation.rules import ProxyLoginUnknown, SessionEnd
 from idp.demo import HANAKO, ICHIRO, MIRAI, SAKURA
 from idp.mail.models import OutboxItem, Topic
 from idp.oauth.models import Client
@@ -71,6 +72,9 @@ def test_nobody_else_sees_or_ends_it(world: World, desk: Desk) -> None:
         assert ichiro.post(address, {"csrf_token": token}).status_code == 404
     assert world.browser(MANAGER).get(page_of(acting)).status_code == 403
     assert world.browser(HANAKO).post(page_of(acting), {}).status_code == 403
+    ichiro_id, sid = world.account(ICHIRO).id, UUID(acting.claims["sid"])
+    with pytest.raises(ProxyLoginUnknown):
+        world.write(lambda session: end_by_owner(session, ichiro_id, sid))
     assert stored(world, acting).ended_at is None
     asked = world.browser().get(page_of(acting))
     assert (asked.status_code, page_of(acting) in asked.headers["Location"]) == (303, True)
@@ -84,6 +88,18 @@ def test_a_link_to_what_is_over_says_so_kindly(world: World, desk: Desk) -> None
         page = hanako.get(address)
         assert page.status_code == 200
         assert "何もしていただく必要はありません" in page.text
+
+
+def test_the_api_names_what_runs_apart_for_the_owner_alone(
+    world: World, desk: Desk, mypage: RelyingParty
+) -> None:
+    acting = desk.act()
+    own = mypage.sign_in(HANAKO).access_token
+    [item] = world.api("GET", "/api/me/proxy-logins?running=true", own).get_json()["items"]
+    assert (item["sid"], item["member"], item["app"]) == (acting.claims["sid"], MANAGER.name, "マイページ")
+    assert world.api("GET", "/api/me/proxy-logins?running=true", acting.access_token).status_code == 403
+    end(world, world.grant().id)
+    assert world.api("GET", "/api/me/proxy-logins?running=true", own).get_json()["items"] == []
 
 
 # --- which app has confirmed ----------------------------------------------------------------------------
