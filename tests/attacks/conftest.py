@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks.acting import Company, Scene
 from tests.attacks.stage import EVIL_SECRET, Stage
 from tests.databases import SQLITE
 from tests.oauth.relying_party import RelyingParty, parties_of
@@ -74,6 +75,25 @@ def castings() -> dict[int, Casting]:
 def casting(stage: Stage, castings: dict[int, Casting]) -> Casting:
     """Makes people of one test alone."""
     return castings.setdefault(id(stage), Casting(stage.database))
+
+
+@pytest.fixture(scope="session")
+def companies() -> dict[int, Company]:
+    return {}
+
+
+@pytest.fixture
+def scene(
+    stage: Stage, parties: dict[str, RelyingParty], casting: Casting, companies: dict[int, Company]
+) -> Scene:
+    agency = companies.setdefault(id(stage), Company()).take(casting)
+    return Scene(stage, parties, casting, agency)
+
+
+@pytest.fixture
+def scene_of_its_own(stage: Stage, parties: dict[str, RelyingParty], casting: Casting) -> Scene:
+    """A scene whose agency may be harmed."""
+    return Scene(stage, parties, casting, casting.agency())
 
 
 @pytest.fixture
