@@ -129,7 +129,6 @@ CASES = {
     "DX-057": "more fields than the consent form has",
     "DX-058": "an owner who approves the own request",
     "DX-062": "an agency's address that somebody else registers",
-    "DX-065": "an address that looks like the agency's",
     "DX-068": "a mail scanner at the link of a request",
     "DX-069": "a stranger at the link of a request",
     "DX-070": "a link of a request that was tampered with",
