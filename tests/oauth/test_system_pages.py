@@ -16,6 +16,8 @@ from sqlalchemy import select
 
 from idp.accounts.rules import RoleMayNot
 from idp.audit.events import Event
+from idp.delegation.models import ActAsSession
+from idp.delegation.rules import SessionEnd
 from idp.mail.models import OutboxItem, Topic
 from idp.oauth.client_metadata import CLIENT_CREDENTIALS, ClientMetadataRefused
 from idp.oauth.clients import set_client_status
@@ -194,13 +196,18 @@ def test_stopping_or_removing_ends_tokens_running_acts_and_waiting_events_at_onc
 ) -> None:
     system, manager = system_of(world), world.browser(MANAGER)
     where, token = f"{HERE}/{system.client_id}", own_token(system)
+    acting = system.exchange(token, world.grant().id).tokens().access_token
+    assert world.api("GET", "/api/me/products", acting).status_code == 200
     world.write(lambda session: service.send_test_event(session, world.member(MANAGER), system.client_id))
     assert len(waiting(world)) == 1
     assert "これから送ります" in manager.get(HERE).text
     assert manager.submit(f"{where}/{action}").status_code == 303
     assert world.api("GET", "/api/delegations", token).status_code == 401
+    assert world.api("GET", "/api/me/products", acting).status_code == 401
     system.token({"grant_type": CLIENT_CREDENTIALS}).expect_error("invalid_client")
     assert waiting(world) == []
+    ends = world.read(lambda session: session.scalars(select(ActAsSession.end_reason)).all())
+    assert ends == [SessionEnd.LEFT]
     if action == "remove":
         assert manager.get(where).status_code == 404
         assert "登録しているシステムはありません" in manager.get(HERE).text
