@@ -27,6 +27,12 @@ def name_agency(owner: Person, email: str) -> Person:
     return owner.fill({AGENCY_FIELD: email}).press("確認する")
 
 
+def choose_product(owner: Person, serial: str) -> Person:
+    """Tick one of the products that a permission is to be limited to."""
+    owner.page.locator(".choice", has_text=serial).locator("input").check()
+    return owner
+
+
 def open_owner(staff: Person, owner: OwnerPart, agency: AgencyPart) -> Person:
     """Sign in at the portal and open the owner's page from the list."""
     staff.enter_portal(agency.email).follow("販売店・業者様向け管理画面を見る").follow("詳細")

@@ -15,7 +15,7 @@ from idp.mail.models import OutboxItem, Topic
 from tests.journeys import mailed_links, tour_records, tour_rules, tour_staff, tour_systems
 from tests.journeys.apps_of_others import asking, register_app
 from tests.journeys.club import Club
-from tests.journeys.delegating import act_for, name_agency, revoke
+from tests.journeys.delegating import act_for, choose_product, name_agency, revoke
 from tests.journeys.devices import NEVER_SHOWN, switch_on
 from tests.journeys.mailed_links import ask, make_old
 from tests.journeys.person import Crowd
@@ -85,6 +85,7 @@ def owner_consents(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("customer-edit", owner.follow("登録情報を変更する"))
     yield Stop("customer-edit-refused", name_agency(owner, "nobody@example.jp"))
     yield Stop("customer-confirm", name_agency(owner, agency.email))
+    choose_product(owner.choose("選んだ製品だけ"), part.serials[0])
     yield Stop("customer", owner.press("確認する"))
     yield Stop("permission-end", owner.follow("許可を取り消す"))
     yield Stop("permissions", owner.press("許可を取り消す"))
