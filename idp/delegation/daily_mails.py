@@ -38,6 +38,8 @@ def send_daily_mails(session: Session, *, find_apps: FindApps, hour: int, limit:
         return 0
     waiting = session.scalars(
         select(OwnerProfile)
+        .join(Account, Account.id == OwnerProfile.account_id)
+        .where(Account.status == AccountStatus.ACTIVE, Account.email.is_not(None))  # others are told later
         .where(OwnerProfile.proxy_login_mail == ProxyLoginMail.DAILY, _has_untold(midnight))
         .order_by(OwnerProfile.account_id)
         .limit(limit)
@@ -93,7 +95,7 @@ def _tell(session: Session, owner: OwnerProfile, *, until: datetime, find_apps: 
         execution_options={"synchronize_session": False},
     ).first()
     account: Account = owner.account
-    if moved is None or account.email is None or account.status != AccountStatus.ACTIVE:
+    if moved is None or account.email is None:
         return 0
     logins = proxy_logins_between(session, owner.account_id, find_apps=find_apps, since=since, until=until)
     if not logins:

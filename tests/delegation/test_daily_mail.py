@@ -11,6 +11,7 @@ from idp.accounts.models import OwnerProfile
 from idp.accounts.rules import ProxyLoginMail
 from idp.delegation.daily_mails import _tell, choose_mail, send_daily_mails
 from idp.delegation.models import ActAsSession
+from idp.delegation.standing import reinstate_account, suspend_account
 from idp.demo import HANAKO, MIRAI
 from idp.oauth.clients import find_apps
 from tests.delegation.test_activities import activity, own_token, report
@@ -99,6 +100,18 @@ def test_days_that_no_worker_ran_are_told_later(daily: World, parties: Parties) 
         assert run(daily) == 1
     [letter] = told(daily)
     assert len(letter.data["logins"]) == 2
+
+
+def test_an_owner_whose_account_is_suspended_is_told_when_that_is_lifted(
+    daily: World, parties: Parties
+) -> None:
+    act(daily, parties, EVENING)
+    owner_id = daily.account(HANAKO).id
+    with time_machine.travel(MORNING, tick=False):
+        daily.write(lambda session: suspend_account(session, owner_id))
+        assert run(daily) == 0
+        daily.write(lambda session: reinstate_account(session, owner_id))
+        assert run(daily) == 1
 
 
 def test_of_two_workers_that_found_the_same_owner_one_tells(daily: World, parties: Parties) -> None:
