@@ -70,6 +70,13 @@ def test_sign_in_leads_to_the_agencys_own_page_with_all_its_data(browser: Browse
     assert 'href="/agency_admin"' in page
 
 
+@pytest.mark.parametrize("decides", [True, False])
+def test_who_answers_owners_is_led_to_the_leaflets_and_nobody_else(browser: Browser, decides: bool) -> None:
+    browser.server.agency["member"] = {**browser.server.agency["member"], "can_decide": decides}
+    browser.sign_in()
+    assert (f'href="{ISSUER}/agency/invitations"' in browser.open("/agency").text) is decides
+
+
 @pytest.mark.parametrize(
     "path",
     [
