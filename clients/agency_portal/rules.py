@@ -51,6 +51,8 @@ class Sort(StrEnum):
     NEWEST = "-requested_at"
     OLDEST = "requested_at"
     EMAIL = "email"
+    FURIGANA = "furigana"
+    LAST_USED = "-last_used_at"
 
 
 class Decision(StrEnum):

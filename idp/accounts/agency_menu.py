@@ -39,6 +39,7 @@ ENTRIES = (
     Entry("refused_attempts.show", _l("断られた代理ログイン"), _l("だれの操作が、なぜ断られたか")),
     Entry("systems.index", _l("システム連携"), _l("貴社のシステムからの接続と、変更のお知らせ先")),
     Entry("agency_invitations.index", _l("ご案内チラシ"), _l("お客様に連携をお願いするリンクとQRコード")),
+    Entry("list_export.show", _l("登録ユーザー一覧の書き出し"), _l("お客様の一覧のファイル（CSV）")),
     Entry("agency_disclosures.show", _l("提供の記録"), _l("お客様の情報の提供を受けた記録")),
     Entry("agency_profile.show", _l("販売店情報更新"), _l("企業名、住所、電話番号などの変更")),
 )

@@ -17,6 +17,7 @@ def records(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("disclosure-wording", owner.follow("もとになった同意の文面を見る"))
     staff = crowd().enter_portal(agency.email)
     yield Stop("agency-disclosures", staff.open(f"{club.idp}/agency/disclosures"))
+    yield Stop("list-export", staff.open(f"{club.idp}/agency/owners-export"))
     staff.fill({"おわりの日": "2020-01-01"}).press("ファイルに書き出す（CSV）")
     yield Stop("agency-disclosures-refused", staff)
 
@@ -44,7 +45,9 @@ CHAPTERS = {
     "records": Chapter(
         "第三者提供の記録",
         records,
-        pages(idp="owner_disclosures.index owner_disclosures.wording agency_disclosures.show"),
+        pages(
+            idp="owner_disclosures.index owner_disclosures.wording agency_disclosures.show list_export.show"
+        ),
     ),
     "invitation": Chapter(
         "業者様のご案内チラシ",
