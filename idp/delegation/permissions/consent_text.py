@@ -86,7 +86,10 @@ def never_lines() -> tuple[str, ...]:
 
 def until_lines() -> tuple[str, ...]:
     """Return when a grant is over by itself."""
-    return (_("販売店・業者様が承認した日から数えます。期間が終わると、自動的に使えなくなります。"),)
+    return (
+        _("販売店・業者様が承認した日から数えます。期間が終わると、自動的に使えなくなります。"),
+        _("終わる%(days)d日前に、メールでお知らせします。", days=current_settings().term_reminder_days),
+    )
 
 
 def stop_lines() -> tuple[str, ...]:
