@@ -16,7 +16,7 @@ HEADERS = {
     "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 }  # fmt: skip
-PUBLIC = ("/static/", "/.well-known/", "/oauth/jwks", "/postal-codes/")
+PUBLIC = ("/static/", "/.well-known/", "/oauth/jwks", "/postal-codes/", "/api/openapi.json")
 STORES_WHAT_IT_PARSED, STORED = "/oauth/authorize", ["authorization_requests"]
 """OIDC Core §3.1.2: a request that is in order is kept until the person has signed in."""
 
