@@ -7,7 +7,7 @@ The address is free afterwards: whoever registers with it gets a new account tha
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from idp import clock
@@ -17,7 +17,6 @@ from idp.accounts.products.service import set_joined_at
 from idp.accounts.rules import (
     AccountStatus,
     AgencyStatus,
-    MemberRole,
     NotAnOwner,
     SerialTaken,
     SerialUnknown,
@@ -25,6 +24,7 @@ from idp.accounts.rules import (
     Service,
 )
 from idp.accounts.staff.models import StaffInvitation
+from idp.accounts.staff.places import hold_agency, is_last_manager
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.errors import NotFound, Refusal
@@ -151,14 +151,8 @@ def leave_agency(session: Session, account_id: uuid.UUID) -> None:
     place = session.scalar(select(Member).where(Member.account_id == account_id, Member.left_at.is_(None)))
     if place is None:
         return
-    session.execute(select(Agency.id).where(Agency.id == place.agency_id).with_for_update(key_share=True))
-    others = session.scalar(
-        select(func.count()).where(
-            Member.agency_id == place.agency_id, Member.left_at.is_(None), Member.id != place.id,
-            Member.role == MemberRole.MANAGER,
-        )
-    )  # fmt: skip
-    if place.role == MemberRole.MANAGER and not others and place.agency.status != AgencyStatus.CLOSED:
+    hold_agency(session, place.agency_id)
+    if place.agency.status != AgencyStatus.CLOSED and is_last_manager(session, place):
         raise LastManagerLeaves
     _leave(session, place)
 
