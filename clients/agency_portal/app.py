@@ -11,6 +11,7 @@ from clients.agency_portal.views.decisions import DecisionViews
 from clients.agency_portal.views.entrance import EntranceViews
 from clients.agency_portal.views.owners import OwnerViews
 from clients.agency_portal.views.proxy_login import ProxyLoginViews
+from clients.agency_portal.views.selected import SelectedViews
 from clients.agency_portal.words import STATE_WORDS, TAB_WORDS
 from clients.relying_party import RelyingParty
 
@@ -48,6 +49,7 @@ def create_app(settings: PortalSettings | None = None) -> Flask:
     OwnerViews(rp).install(app)
     DecisionViews(rp).install(app)
     AssigningViews(rp).install(app)
+    SelectedViews(rp).install(app)
     ProxyLoginViews(rp, settings).install(app)
     app.register_error_handler(NotStaff, _not_staff)
     return app

@@ -120,6 +120,15 @@ def staff(data: Mapping[str, Any]) -> Staff:
 
 
 @_reader
+def results(data: Mapping[str, Any]) -> dict[UUID, str]:
+    """Read what became of each of many: the code of its problem, or nothing where it was done."""
+    return {
+        UUID(one["id"]): str(one["problem"]["code"]) if one["status"] == "refused" else ""
+        for one in data["results"]
+    }
+
+
+@_reader
 def grant_page(data: Mapping[str, Any]) -> GrantPage:
     """Read the answer of ``GET /api/delegations``."""
     counts = data["counts"]

@@ -63,6 +63,14 @@ class Decision(StrEnum):
     RELEASE = "release"
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A row of the list that staff have chosen."""
+
+    grant_id: UUID
+    user_id: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Member:
     """The member of staff who is signed in, and what the role allows."""

@@ -1,12 +1,14 @@
 """What the portal asks the authorization server: one function for each question or decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from clients.agency_portal import decoding
 from clients.agency_portal.rules import Agency, Conditions, Decision, Grant, GrantPage, Query, Staff, Tab
 from clients.relying_party import ActAsTicket, ApiResponse, Refusal, RelyingParty
 
+MOST_AT_ONCE = 200
+"""Owners that the server decides about in one call."""
 PAGE_SIZE = 50
 """Owners on one page of the list."""
 REASON_LENGTH = 200
@@ -112,6 +114,21 @@ def decide(rp: RelyingParty, grant_id: UUID, decision: Decision) -> Grant:
     if answer.status == 403:
         raise RoleMayNot
     return decoding.grant(answer.object)
+
+
+def decide_many(
+    rp: RelyingParty, grant_ids: Sequence[UUID], *, decision: Decision, key: str
+) -> dict[UUID, str]:
+    """Decide about many at once; return for each the code of the problem, empty where it was done.
+
+    :param key: the same key again carries nothing out again and gets the same answer.
+    :raises RoleMayNot: the member's role does not allow it.
+    """
+    ids = [str(grant_id) for grant_id in grant_ids]
+    answer = rp.api("POST", f"/api/delegations/{decision.value}", json={"ids": ids}, idempotency_key=key)
+    if answer.status == 403:
+        raise RoleMayNot
+    return decoding.results(answer.object)
 
 
 def load_staff(rp: RelyingParty) -> Staff:

@@ -45,15 +45,17 @@ def call(
     path: str,
     json: Mapping[str, Any] | None,
     params: Mapping[str, str] | None,
+    idempotency_key: str = "",
 ) -> ApiResponse:
     """Call the API. A 401 is answered by one refresh; a second one means that the session is over."""
     if not path.startswith("/api/") or urlsplit(path).path != path:
         raise ValueError("an API path starts with /api/ and has no query of its own")
+    keyed = {"idempotency_key": idempotency_key} if idempotency_key else {}
     token = usable_access_token(parts, session)
-    response = _send(parts, token, method=method, path=path, json=json, params=params)
+    response = _send(parts, token, method=method, path=path, json=json, params=params, **keyed)
     if response.status == 401 and session.act is None:
         token = usable_access_token(parts, session, rejected=token)
-        response = _send(parts, token, method=method, path=path, json=json, params=params)
+        response = _send(parts, token, method=method, path=path, json=json, params=params, **keyed)
     if response.status == 401:
         _end(parts, session)
     return response
@@ -167,7 +169,9 @@ def _send(
     path: str,
     json: Mapping[str, Any] | None,
     params: Mapping[str, str] | None,
+    idempotency_key: str = "",
 ) -> ApiResponse:
+    keyed = {"idempotency_key": idempotency_key} if idempotency_key else {}
     try:
         response = send_with_token(
             parts.tokens.prover,
@@ -177,6 +181,7 @@ def _send(
             json=json,
             params=params,
             timeout=parts.settings.timeouts,
+            **keyed,
         )
         data = response.json() if response.content else None
     except (requests.RequestException, ValueError) as error:

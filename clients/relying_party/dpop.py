@@ -93,13 +93,22 @@ def _send_proven(
 
 
 def _send(
-    method: str, url: str, *, authorization: str, timeout: Timeout, proof: str = "", **options: Any
+    method: str,
+    url: str,
+    *,
+    authorization: str,
+    timeout: Timeout,
+    proof: str = "",
+    idempotency_key: str = "",
+    **options: Any,
 ) -> requests.Response:
     headers = {"Authorization": authorization, "Accept": "application/json, application/problem+json"}
     return requests.request(
         method,
         url,
-        headers=headers | ({"DPoP": proof} if proof else {}),
+        headers=headers
+        | ({"DPoP": proof} if proof else {})
+        | ({"Idempotency-Key": f'"{idempotency_key}"'} if idempotency_key else {}),
         timeout=timeout,
         allow_redirects=False,
         **options,

@@ -138,16 +138,26 @@ class RelyingParty:
         *,
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
     ) -> ApiResponse:
         """Call the server's API in the name of the present session, with a fresh access token.
 
         :param path: from the issuer, such as ``/api/me/profile``.
+        :param idempotency_key: for calls that are to be carried out once, however often they are sent.
         :raises SessionIsOver: nobody is signed in any more. Left alone, it becomes a page with a way to sign
             in.
         :raises ProxyLoginIsOver: the same under act; the page says why and leads back to the portal.
         :raises ProviderUnavailable: no answer; becomes a page that asks to try later.
         """
-        return api.call(self._parts, self.get_session(), method=method, path=path, json=json, params=params)
+        return api.call(
+            self._parts,
+            self.get_session(),
+            method=method,
+            path=path,
+            json=json,
+            params=params,
+            idempotency_key=idempotency_key,
+        )
 
     def report_activity(
         self, action: str, *, item: str, description: str, description_en: str = "", once: bool = True

@@ -121,6 +121,7 @@ class Server:
         self.exchange_description = ""
         self.conditions: dict[str, Any] = {"reason_required": False, "max_age": None, "hours": []}
         self.exchanges: list[dict[str, str]] = []
+        self.keys: list[str] = []
         self.decisions: list[tuple[str, str]] = []
         self.list_queries: list[dict[str, str]] = []
         self.next_cursor: str | None = None
@@ -216,6 +217,8 @@ class Server:
         grant_id, _, decision = (
             urlsplit(str(request.url)).path.removeprefix("/api/delegations/").partition("/")
         )
+        if not decision and grant_id in DECISIONS:
+            return self._decide_many(request, grant_id)
         self.decisions.append((grant_id, decision))
         before, after = DECISIONS[decision]
         found = self.find(grant_id)
@@ -227,6 +230,21 @@ class Server:
             return _problem(409)
         self.end(found, after)
         return _json(200, self.find(grant_id))
+
+    def _decide_many(self, request: PreparedRequest, decision: str) -> tuple[int, dict[str, str], str]:
+        self.keys.append(str(request.headers.get("Idempotency-Key")))
+        if not self.agency["member"]["can_decide"]:
+            return _problem(403)
+        results = []
+        for grant_id in json.loads(_text(request.body))["ids"]:
+            found, (before, after) = self.find(grant_id), DECISIONS[decision]
+            code = "not_found" if found is None else "transition_refused"
+            if found is None or found["state"] not in before:
+                results.append({"id": grant_id, "status": "refused", "problem": {"code": code}})
+            else:
+                self.end(found, after)
+                results.append({"id": grant_id, "status": "done"})
+        return _json(200, {"results": results})
 
 
 class Browser:

@@ -95,6 +95,6 @@ def render_moved(grant: Grant) -> ResponseReturnValue:
     return render_template("agency_portal/moved.html", grant=grant), 409
 
 
-def render_role_may_not(user_id: int) -> ResponseReturnValue:
+def render_role_may_not(user_id: int | None) -> ResponseReturnValue:
     """Say whom to ask for the right to do this."""
     return render_template("agency_portal/role_may_not.html", user_id=user_id), 403

@@ -14,6 +14,7 @@ from werkzeug.exceptions import NotFound
 
 from clients.agency_portal import service
 from clients.agency_portal.rules import (
+    Decision,
     Grant,
     Query,
     ReasonProblem,
@@ -32,6 +33,8 @@ REASON_PROBLEMS = {
     ReasonProblem.TOO_LONG: _l("%(count)s文字以内でご入力ください。"),
     ReasonProblem.MISSING: _l("代理ログインの理由をご入力ください。"),
 }
+CHOICES = {Tab.REQUESTED: (Decision.APPROVE, Decision.DENY), Tab.ACTIVE: (Decision.RELEASE,)}
+"""What the list offers for many at once, by tab."""
 LONGEST_SEARCH = 254
 """No e-mail address is longer (RFC 5321 §4.5.3.1.3)."""
 
@@ -55,7 +58,10 @@ class OwnerViews:
         except service.CursorStale:
             return redirect(list_url(query.page()))
         # Asked only where the page needs it: the ordinary list is one question to the server.
-        agency = service.load_agency(self.rp) if page.counts.total == 0 else None
+        decisions = CHOICES.get(query.tab, ()) if page.grants else ()
+        agency = service.load_agency(self.rp) if decisions or page.counts.total == 0 else None
+        if agency is None or not agency.member.can_decide:
+            decisions = ()
         return render_template(
             "agency_portal/owners.html",
             query=query,
@@ -63,6 +69,7 @@ class OwnerViews:
             agency=agency,
             tabs=tuple(Tab),
             list_url=list_url,
+            decisions=decisions,
         )
 
     def owner(self, user_id: int) -> ResponseReturnValue:
