@@ -11,8 +11,17 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from idp import agency_rules_cli, client_cli, clock, departure_cli, disclosure_cli, owner_cli, staff_cli
+from idp import (
+    agency_rules_cli,
+    client_cli,
+    clock,
+    departure_cli,
+    disclosure_cli,
+    owner_cli,
+    staff_cli,
+)
 from idp.apply.command import apply
+from idp.audit.seals import seal
 from idp.credentials import Sealer
 from idp.db import Database, make_engine
 from idp.delegation.daily_mails import send_daily_mails
@@ -140,10 +149,15 @@ def worker() -> None:
         Job("send daily mails", timedelta(minutes=1), daily),
         Job("send reminders", timedelta(minutes=5), partial(_send_reminders, settings)),
         Job("keep lists", timedelta(seconds=2), lambda _session: keep_up(database)),
+        Job("seal the audit log", timedelta(minutes=1), partial(_seal_audit_log, settings.encryption_key)),
         Job("sweep", timedelta(minutes=10), lambda _session: sweep(database)),
         Job("erase disclosures", timedelta(minutes=10), erase),
     ]
     run_worker(database, settings, deliverers=deliverers, jobs=jobs, stop=stop_on_signals())
+
+
+def _seal_audit_log(key: str, session: Session) -> None:
+    seal(session, key)
 
 
 def _let_time_pass(session: Session) -> None:

@@ -41,3 +41,13 @@ class AuditEvent(Base):
     address: Mapped[str | None]
     request_id: Mapped[str | None]
     data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class AuditSeal(Base):
+    """A seal over the rows since the seal before, up to ``last_number`` (``seals``)."""
+
+    __tablename__ = "audit_seals"
+
+    last_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sealed_at: Mapped[datetime]
+    digest: Mapped[str]

@@ -4,10 +4,12 @@ import json
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+import time_machine
+from sqlalchemy import Executable, delete, func, select, update
 
 from idp import clock
 from idp.audit.models import AuditEvent
+from idp.audit.seals import Broken, find_break, seal
 from idp.delegation.models import ActAsSession, ActAsTicket
 from idp.oauth.client_metadata import TOKEN_EXCHANGE
 from tests.accounts.visitor import forms_of
@@ -165,6 +167,29 @@ def test_a_revocation_reaches_both_workers_and_every_app_at_once(scene_of_its_ow
     scene.exchange().expect_error("invalid_request")
 
 
+def check_chain(scene: Scene, number: int) -> None:
+    """Seal what is written, and see a row missed that is gone, and one that was changed."""
+    key, stage = scene.stage.settings.encryption_key, scene.stage
+    with time_machine.travel(clock.now() + timedelta(minutes=2), tick=False):
+        while stage.write(lambda session: seal(session, key)):
+            pass
+
+    def broken_by(change: Executable) -> Broken | None:
+        with stage.database.open_session(writes=True) as session:
+            session.execute(change)
+            found = find_break(session, key)
+            session.rollback()
+        return found
+
+    assert stage.read(lambda session: find_break(session, key)) is None
+    this = AuditEvent.number == number
+    for change in (delete(AuditEvent).where(this), update(AuditEvent).where(this).values(actor_id=None)):
+        found = broken_by(change)
+        assert found is not None
+        assert found.first_number <= number <= found.last_number
+    assert stage.read(lambda session: find_break(session, "another key")) is not None
+
+
 @case("DX-074")
 def test_each_exchange_leaves_one_row_that_names_everybody(scene_of_its_own: Scene) -> None:
     scene = scene_of_its_own
@@ -190,5 +215,6 @@ def test_each_exchange_leaves_one_row_that_names_everybody(scene_of_its_own: Sce
         assert (row.owner_id, row.agency_id, row.grant_id) == (owner.id, member.agency_id, scene.grant_id)
     assert [row.data["jti"] for row in rows[:4]] == [tokens.access_claims["jti"] for tokens in issued]
     assert {row.data["audience"] for row in rows[:5]} == {"mypage"}
+    check_chain(scene, rows[2].number)
     history = scene.stage.at_home(scene.owner)
     assert history.get("/account/delegations").text.count(scene.manager.name) >= 4

@@ -93,6 +93,13 @@ def _add_tables() -> None:
         sa.PrimaryKeyConstraint("version", name=op.f("pk_consent_wordings")),
     )
     op.create_table(
+        "audit_seals",
+        sa.Column("last_number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sealed_at", idp.db.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("last_number", name=op.f("pk_audit_seals")),
+    )
+    op.create_table(
         "idempotency_keys",
         sa.Column("caller_id", sa.Uuid(), nullable=False),
         sa.Column("key_digest", sa.String(), nullable=False),
