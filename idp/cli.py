@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from idp import (
     agency_rules_cli,
+    audit_cli,
     client_cli,
     clock,
     departure_cli,
@@ -249,5 +250,10 @@ def key_withdraw(kid: str) -> None:
 
 for group in (demo, apply, disclosure_cli.disclosure, *owner_cli.GROUPS, *client_cli.GROUPS, *GROUPS):
     cli.add_command(group)
-for group, command in (*departure_cli.COMMANDS, *agency_rules_cli.COMMANDS, *staff_cli.COMMANDS):
+for group, command in (
+    *departure_cli.COMMANDS,
+    *agency_rules_cli.COMMANDS,
+    *staff_cli.COMMANDS,
+    *audit_cli.COMMANDS,
+):
     group.add_command(command)
