@@ -134,6 +134,15 @@ def agency_answers(club: Club, crowd: Crowd) -> Iterator[Stop]:
     for owner in owners:
         club.casting.consent(owner, agency, write=True, approved=owner is owners[2])
     yield Stop("owners", staff.open(f"{club.portal}/agency_admin"))
+    once_more = club.casting.owner(units=1)
+    club.casting.consent(once_more, agency, write=False, approved=False)
+    staff.open(f"{club.portal}/agency_admin?state=requested")
+    yield Stop("owners-nobody-chosen", staff.press("選んだお客様: 許可しない"))
+    staff.open(f"{club.portal}/agency_admin?state=requested").page.locator(
+        f"#choose-{once_more.user_id}"
+    ).check()
+    yield Stop("owners-chosen", staff.press("選んだお客様: 許可しない"))
+    yield Stop("owners-decided", staff.press("1名を許可しない"))
     page = f"{club.portal}/agency_admin/{owners[0].user_id}"
     yield Stop("owner-requested", staff.open(page))
     tab = staff.another_tab().open(page)
@@ -296,7 +305,7 @@ CHAPTERS = {
         agency_answers,
         pages(
             idp="agency_menu.show agency_profile.show agency_profile.own_name",
-            portal="agency owners owner confirm_deny confirm_release",
+            portal="agency owners owner confirm_deny confirm_release opened_selected opened_decide",
         ),
     ),
     "proxy-login": Chapter(
