@@ -133,6 +133,8 @@ def welcome(ports: Ports, *, data: Path, large: bool) -> str:
   Agencies
     info@mirai-denko.example     佐藤 健一  株式会社みらい電工（管理者）
     watanabe@mirai-denko.example 渡辺 恵   株式会社みらい電工（承認担当）
+    ogawa@mirai-denko.example    小川 健   株式会社みらい電工（代理ログイン担当）
+    ishii@mirai-denko.example    石井 直美 株式会社みらい電工（閲覧のみ）
     info@sakura-solar.example    中村 桜   さくらソーラー販売{more}
   Serial numbers that nobody has claimed yet: {", ".join(UNCLAIMED[:3])} …
 

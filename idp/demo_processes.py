@@ -26,6 +26,7 @@ from idp import credentials
 from idp.credentials import Sealer, SecretKind
 from idp.db import Database, make_engine
 from idp.demo import ClientSecrets, load_cast, move_clients
+from idp.demo_past import load_past
 from idp.demo_postgres import PostgresServer
 from idp.demo_systems import register_report
 from idp.migrations import runner
@@ -187,6 +188,8 @@ def prepare_data(folder: DemoFolder, ports: Ports) -> bool:
     with unit_of_work(database) as session:
         is_new = find_client(session, "mypage") is None
         (load_cast if is_new else move_clients)(session, settings, folder.client_secrets(ports))
+        if is_new:
+            load_past(session, settings)
         register_report(session, folder.report_public_jwk())
     database.engine.dispose()
     return is_new

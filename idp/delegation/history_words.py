@@ -1,7 +1,7 @@
 """Proxy logins in the words that owners read: the same on the page, in the file and in the mail."""
 
 from datetime import datetime
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from flask_babel import get_locale, gettext
 
@@ -14,6 +14,12 @@ from idp.delegation.history import Change, ProxyLogin
 from idp.delegation.permissions.consent_text import step_text
 from idp.delegation.rules import SessionEnd
 from idp.web import time_words
+
+_INSIDE = [
+    ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
+]
+"""Networks of houses and companies, which no address of the Internet is in (RFC 1918, RFC 4193)."""
 
 
 def _(text: str, /, **values: object) -> str:
@@ -47,12 +53,12 @@ def place(login: ProxyLogin) -> str:
     if not address:
         return _("記録なし")
     try:
-        inside = ip_address(address).is_private
+        inside = any(ip_address(address) in network for network in _INSIDE)
     except ValueError:
         inside = False
     if inside:
-        return _("社内などのネットワーク（%(address)s）", address=address)
-    return _("インターネット（%(address)s）", address=address)
+        return _("社内などのネットワーク（接続元の番号 %(address)s）", address=address)
+    return _("インターネット（接続元の番号 %(address)s）", address=address)
 
 
 def length(login: ProxyLogin, now: datetime) -> str:
