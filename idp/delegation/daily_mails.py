@@ -40,7 +40,9 @@ def send_daily_mails(session: Session, *, find_apps: FindApps, hour: int, limit:
         select(OwnerProfile)
         .join(Account, Account.id == OwnerProfile.account_id)
         .where(Account.status == AccountStatus.ACTIVE, Account.email.is_not(None))  # others are told later
-        .where(OwnerProfile.proxy_login_mail == ProxyLoginMail.DAILY, _has_untold(midnight))
+        .where(OwnerProfile.proxy_login_mail == ProxyLoginMail.DAILY)
+        .where(or_(OwnerProfile.told_until.is_(None), OwnerProfile.told_until < midnight))
+        .where(_has_untold(midnight))
         .order_by(OwnerProfile.account_id)
         .limit(limit)
     ).all()
@@ -57,7 +59,8 @@ def choose_mail(
     :raises NotAnOwner: the account is none (any longer).
     """
     hold_grants_of(session, owner_id)
-    owner = session.get(OwnerProfile, owner_id, populate_existing=True)
+    held: dict[str, object] = {"of": OwnerProfile, "key_share": True}  # the worker is just telling, or waits
+    owner = session.get(OwnerProfile, owner_id, populate_existing=True, with_for_update=held)
     if owner is None:
         raise NotAnOwner
     if owner.proxy_login_mail == choice:

@@ -52,7 +52,7 @@ def start_session(
             ExchangeRefusal.GRANT_NOT_IN_FORCE, owner_id=grant.owner_id, agency_id=grant.agency_id,
             grant_id=grant.id,
         )  # fmt: skip
-    owner_is_told = kind is SessionKind.BROWSER or not _used_by_system_today(session, grant.id, now)
+    owner_is_told = kind is SessionKind.BROWSER or not _used_api_today(session, authority, now)
     ends = min(now + life, grant.expires_at or now)
     act_as = ActAsSession(
         id=credentials.new_id(), grant_id=grant.id,
@@ -89,16 +89,17 @@ def _note_use(session: Session, grant_id: uuid.UUID, now: datetime) -> bool:
     return noted is not None
 
 
-def _used_by_system_today(session: Session, grant_id: uuid.UUID, now: datetime) -> bool:
-    """Tell whether an agency's system has used the grant since midnight in Japan.
+def _used_api_today(session: Session, authority: Authority, now: datetime) -> bool:
+    """Tell whether the same system, or the same member, has used the grant at an API since midnight in Japan.
 
     A system may exchange every few minutes, and a mail each time would teach the owner to read none. Asked
     after ``_note_use``, which makes two exchanges at once wait for each other.
     """
     midnight = now.astimezone(clock.JST).replace(hour=0, minute=0, second=0, microsecond=0)
+    same = ActAsSession.member_id == (authority.member.id if authority.member else None)
     earlier = exists().where(
-        ActAsSession.grant_id == grant_id, ActAsSession.kind == SessionKind.API,
-        ActAsSession.started_at >= midnight,
+        ActAsSession.grant_id == authority.grant.id, ActAsSession.kind == SessionKind.API, same,
+        ActAsSession.client_id == authority.client_id, ActAsSession.started_at >= midnight,
     )  # fmt: skip
     return bool(session.scalar(select(earlier)))
 

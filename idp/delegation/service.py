@@ -6,6 +6,7 @@ what the other has left, or gets ``TransitionRefused`` with the state as it is n
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -251,6 +252,13 @@ def _hold_owner(session: Session, owner_id: uuid.UUID) -> bool:
     """Keep the owner as they are until this is stored, and tell whether they are in good standing."""
     query = select(Account.status).where(Account.id == owner_id).with_for_update(read=True)
     return session.scalar(query) == AccountStatus.ACTIVE
+
+
+def hold_owners(session: Session, agency_id: uuid.UUID, grant_ids: Collection[uuid.UUID]) -> None:
+    """Keep the owners of many grants as they are, before any is decided: accounts come before grants."""
+    theirs = select(Grant.owner_id).where(Grant.agency_id == agency_id, Grant.id.in_(grant_ids))
+    owners = select(Account.id).where(Account.id.in_(theirs)).order_by(Account.id)
+    session.execute(owners.with_for_update(read=True)).close()
 
 
 def _hold_agency(session: Session, agency_id: uuid.UUID) -> bool:

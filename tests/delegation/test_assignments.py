@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -12,11 +13,12 @@ from idp.accounts.models import Agency, Member
 from idp.accounts.rules import RoleMayNot
 from idp.accounts.staff.models import GroupMember, StaffGroup
 from idp.delegation.assignments import handover, service
-from idp.delegation.assignments.assigning import assign
+from idp.delegation.assignments.assigning import assign, running_unserved
 from idp.delegation.assignments.rules import NOBODY, Assignee, AssigneeUnknown, Outcome
 from idp.delegation.models import Grant
 from idp.demo import HANAKO, ICHIRO, SAKURA, SETSUKO, MemberPart
 from tests.delegation.steps import answer, release
+from tests.oauth.desk import Desk, Parties
 from tests.world import APPROVER, LOGIN_ONLY, MANAGER, RIVAL, VIEWER, World
 
 
@@ -160,3 +162,19 @@ def test_a_grant_names_who_looks_after_it_also_after_they_left(world: World) -> 
     assert named() == ("member", LOGIN_ONLY.name, True)
     give(world, [grant], Assignee(group_id=make_group(world)))
     assert named() == ("group", "京都営業所", False)
+
+
+def test_only_what_runs_is_looked_through_for_owners_who_are_no_longer_served(
+    world: World, parties: Parties
+) -> None:
+    """What ended by the clock alone keeps no end of its own, and there is more of it every day."""
+    sid = uuid.UUID(Desk(world, parties).act().claims["sid"])
+    member = world.member(MANAGER)
+    world.write(lambda session: session.get_one(Member, member.id).__setattr__("role", "viewer"))
+
+    def unserved(after: timedelta) -> list[uuid.UUID]:
+        now = clock.now() + after
+        return list(world.read(lambda session: running_unserved(session, member.agency_id, now)))
+
+    assert unserved(timedelta()) == [sid]
+    assert unserved(timedelta(hours=1)) == []

@@ -13,6 +13,7 @@ from idp.delegation.bulk.models import IdempotencyKey
 from idp.demo import HANAKO, ICHIRO, MINORU, SAKURA, SETSUKO, MemberPart
 from idp.housekeeping import sweep
 from tests.delegation.steps import ask, state_of
+from tests.delegation.test_suspension import statements
 from tests.oauth.relying_party import RelyingParty
 from tests.world import APPROVER, BOTH, LOGIN_ONLY, VIEWER, World
 
@@ -46,6 +47,16 @@ def test_each_gets_a_result_of_its_own_and_a_refusal_undoes_nothing_else(world: 
     assert {state_of(world, one).state for one in (mine, asked, own)} == {"active"}
     assert [letter.name for letter in world.letters()[letters:]] == ["delegation_approved"] * 3
     assert [event.event for event in world.events(grant_id=asked)][-1] == Event.DELEGATION_APPROVED
+
+
+def test_owners_are_held_before_any_grant_is_decided(world: World, staff: str) -> None:
+    """Whoever has an owner and waits for a grant never has to wait for one who has a grant (0013)."""
+    grants = [world.grant(ICHIRO).id, ask(world, MINORU)]
+    with statements(world) as seen:
+        assert decide(world, staff, grants).status_code == 200
+    held = [seen.index(one) for one in seen if one.startswith("SELECT accounts.id") and " IN (SELECT " in one]
+    decided = [seen.index(one) for one in seen if one.startswith("UPDATE delegation_grants")]
+    assert held[0] < decided[0]
 
 
 @pytest.mark.parametrize(

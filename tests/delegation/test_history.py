@@ -15,6 +15,7 @@ from idp.delegation.models import ActAsSession
 from idp.demo import HANAKO, ICHIRO, MIRAI
 from tests.oauth.desk import EVERYTHING, Desk, Parties
 from tests.oauth.relying_party import RelyingParty
+from tests.oauth.systems import own_token, system_of
 from tests.world import MANAGER, World
 
 HISTORY = "/account/delegations"
@@ -105,6 +106,16 @@ def test_a_proxy_login_in_a_browser_does_not_hide_the_first_use_by_a_system(
     desk.act()
     use_api(world, parties)
     assert told_of_systems(world) == 1
+
+
+def test_the_first_use_by_a_system_does_not_hide_that_of_a_member_of_staff(
+    world: World, parties: Parties
+) -> None:
+    system = system_of(world)
+    for _time in range(2):
+        system.exchange(own_token(system), world.grant().id, reason="点検").tokens()
+        use_api(world, parties)
+    assert told_of_systems(world) == 2
 
 
 def test_an_owner_who_wants_no_mail_gets_none_about_systems_either(world: World, parties: Parties) -> None:

@@ -5,7 +5,8 @@ sign-ins, proxy logins. Whoever begins a proxy login holds its grant and its sig
 """
 
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 
 from sqlalchemy import and_, delete, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
@@ -58,6 +59,12 @@ def end_unassigned(session: Session, agency_id: uuid.UUID) -> None:
         BrowserSession.account_id.in_(limited), BrowserSession.ended_at.is_(None)
     )
     session.execute(sign_ins.order_by(BrowserSession.id).with_for_update(key_share=True))
+    unserved = running_unserved(session, agency_id, clock.now())
+    proxy_logins.end_all_of(session, unserved, reason=SessionEnd.LEFT)
+
+
+def running_unserved(session: Session, agency_id: uuid.UUID, now: datetime) -> Sequence[uuid.UUID]:
+    """Return the running proxy logins, of a history of any length, whose owners their staff do not serve."""
     groups = select(GroupMember.group_id).where(GroupMember.member_id == ActAsSession.member_id)
     theirs = or_(Assignment.member_id == ActAsSession.member_id, Assignment.group_id.in_(groups))
     is_theirs = select(Assignment.grant_id).where(Assignment.grant_id == ActAsSession.grant_id, theirs)
@@ -65,11 +72,11 @@ def end_unassigned(session: Session, agency_id: uuid.UUID) -> None:
         select(ActAsSession.id)
         .join(Member, Member.id == ActAsSession.member_id)
         .join(Agency, Agency.id == Member.agency_id)
-        .where(Agency.id == agency_id, ActAsSession.ended_at.is_(None))
+        .where(Agency.id == agency_id, ActAsSession.ended_at.is_(None), ActAsSession.expires_at > now)
         .where(or_(Member.role == MemberRole.VIEWER,
                    and_(Agency.assigned_only, Member.role.in_(_LIMITED), not_(is_theirs.exists()))))
     )  # fmt: skip
-    proxy_logins.end_all_of(session, session.scalars(not_served).all(), reason=SessionEnd.LEFT)
+    return session.scalars(not_served).all()
 
 
 def _portions(ordered: list[uuid.UUID]) -> Iterator[list[uuid.UUID]]:

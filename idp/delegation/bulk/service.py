@@ -41,14 +41,17 @@ def decide_each(
 ) -> list[Result]:
     """Decide about each, in a savepoint of its own; the results come in the order that was asked.
 
-    They are taken in the order of their ids: two lists at once that share owners wait for each other, and
-    never in a circle. Each owner gets the mail, and the log the event, of a single decision.
+    All owners are held first, then the grants in the order of their ids: two lists at once that share owners
+    wait for each other, and never in a circle. Each owner gets the mail, and the log the event, of a single
+    decision.
 
     :raises RoleMayNot: the member's role decides nothing.
     :raises AgencyNotActive: the agency is being suspended.
     """
     if not MemberRole(member.role).can_decide:
         raise RoleMayNot
+    if decision is not Decision.RELEASE:
+        service.hold_owners(session, member.agency_id, grant_ids)
     results = {
         grant_id: _decide(session, member, grant_id, decision=decision) for grant_id in sorted(grant_ids)
     }
