@@ -11,21 +11,12 @@ from sqlalchemy.orm import Session
 from idp import clock
 from idp.accounts.models import Account, Agency
 from idp.accounts.people import find_account_by_email
-from idp.credentials import Sealer
-from idp.db import Database, make_engine
 from idp.delegation.disclosures.models import Disclosure
 from idp.delegation.disclosures.reading import LARGEST_FILE, Scope, TooManyRecords, export_records
-from idp.settings import Settings
+from idp.operator_cli import operators_database
 from idp.unit_of_work import unit_of_work
 
 Command = Callable[..., None]
-
-
-def _database() -> Database:
-    settings = Settings.from_environment()
-    engine = make_engine(settings.database_url, threads=1)
-    click.get_current_context().call_on_close(engine.dispose)
-    return Database(engine, Sealer(settings.encryption_key))
 
 
 def _narrowed(command: Command) -> Command:
@@ -75,7 +66,7 @@ def disclosure() -> None:
 @_narrowed
 def disclosure_list(**narrowed: Any) -> None:
     """List the newest records of an owner or an agency, for the telephone."""
-    with unit_of_work(_database(), writes=False) as session:
+    with unit_of_work(operators_database(), writes=False) as session:
         chosen = _scope(session, **narrowed).chosen().order_by(Disclosure.at.desc()).limit(50)
         for record in session.scalars(chosen):
             click.echo(
@@ -89,7 +80,7 @@ def disclosure_list(**narrowed: Any) -> None:
 @click.argument("file", type=click.File("wb"))
 def disclosure_export(file: BinaryIO, **narrowed: Any) -> None:
     """Write the records of an owner or an agency to a CSV file (- for the screen); the audit log notes it."""
-    with unit_of_work(_database()) as session:
+    with unit_of_work(operators_database()) as session:
         try:
             file.write(export_records(session, _scope(session, **narrowed), actor_id=None))
         except TooManyRecords as error:

@@ -38,7 +38,7 @@ class BearerIdentity:
     :ivar sub: the same as the client knows it (OIDC Core §8).
     :ivar actor: the staff member who acts; None for the person itself, and for an agency's system.
     :ivar session_id: browser session, or the act-as session under act.
-    :ivar grant_id: the delegation grant under act.
+    :ivar grant_id, agency_id: under act the delegation grant, and the agency that acts.
     :ivar family_id: the authorization that the token grew out of.
     :ivar products: ids of the products that the grant is limited to; None for all of the owner's.
     """
@@ -52,6 +52,7 @@ class BearerIdentity:
     sub: str = ""
     scheme: str = "Bearer"
     family_id: UUID | None = None
+    agency_id: UUID | None = None
     products: frozenset[UUID] | None = None
 
     def sees(self, product_id: UUID) -> bool:
@@ -172,8 +173,7 @@ def require_scope(*, own: str | None = None, act: str | None = None) -> BearerId
 def problem(status: int, code: str, *, detail: str = "", **extra: Any) -> Response:
     """Return problem details (RFC 9457 §3); the title is that of the code, in the caller's language."""
     response = jsonify({**problem_body(status, code, detail=detail, **extra), "request_id": request_id()})
-    response.status_code = status
-    response.mimetype = "application/problem+json"
+    response.status_code, response.mimetype = status, "application/problem+json"
     response.headers["Content-Language"] = get_locale().language
     response.vary.add("Accept-Language")
     return response

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError
 from werkzeug.wrappers import Response
 
 from idp import clock
-from idp.accounts.models import Account, Member, OwnerProfile, Product
-from idp.accounts.people import find_account, find_member, get_member_in_good_standing
+from idp.accounts.models import Account, OwnerProfile, Product
+from idp.accounts.people import find_account, get_member_in_good_standing
 from idp.accounts.products.service import ChangedBy, change_services, joined_at, list_products
 from idp.accounts.rules import MemberRole, NoSuchProduct, NotAnOwner, Service
 from idp.unit_of_work import current_session
@@ -120,8 +120,7 @@ def _owner(subject: UUID) -> tuple[Account, OwnerProfile]:
 def _changed_by(identity: BearerIdentity) -> ChangedBy:
     if not identity.is_acting:
         return ChangedBy(identity.subject, session_id=identity.session_id, client_id=identity.client_id)
-    member: Member | None = find_member(current_session(), identity.actor) if identity.actor else None
     return ChangedBy(
-        identity.actor, agency_id=member.agency_id if member else None, grant_id=identity.grant_id,
+        identity.actor, agency_id=identity.agency_id, grant_id=identity.grant_id,
         session_id=identity.session_id, client_id=identity.client_id,
     )  # fmt: skip

@@ -24,7 +24,7 @@ from idp.accounts.rules import (
     Service,
 )
 from idp.accounts.staff.models import StaffInvitation
-from idp.accounts.staff.places import hold_agency, is_last_manager
+from idp.accounts.staff.places import hold_agency, is_last_manager, withdraw_invitations_of
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.errors import NotFound, Refusal
@@ -182,8 +182,10 @@ def close_agency(session: Session, agency_id: uuid.UUID) -> tuple[Agency, Sequen
 
 
 def _leave(session: Session, place: Member) -> None:
-    place.left_at = clock.now()
+    now = clock.now()
+    place.left_at = now
     session.flush()
+    withdraw_invitations_of(session, place, now=now)
     record_event(session, Event.MEMBER_REMOVED, owner_id=place.account_id, agency_id=place.agency_id)
 
 

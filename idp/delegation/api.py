@@ -32,7 +32,7 @@ from idp.delegation.listing import Query, Sort, StateFilter, counts_by_state, pa
 from idp.delegation.models import Grant
 from idp.delegation.permissions.products import visible_products
 from idp.delegation.permissions.service import PermissionWords, granted_words, words_by_name
-from idp.delegation.rules import GrantState, GrantUnknown
+from idp.delegation.rules import GrantUnknown
 from idp.unit_of_work import current_session
 from idp.web import require_scope
 
@@ -174,7 +174,7 @@ def _limit(text: str | None) -> int:
 def _shown(grant: Grant) -> Response:
     """Return one grant in full: the owner's data and products only while it is requested or active."""
     session = current_session()
-    body, visible = _grant(grant, words_by_name(session)), _owner_is_visible(grant)
+    body, visible = _grant(grant, words_by_name(session)), service.owner_is_visible(grant, clock.now())
     profile = grant.owner.owner
     if visible and profile is not None:
         body["owner"] |= {"furigana": grant.owner.furigana, "prefecture": profile.prefecture,
@@ -190,12 +190,6 @@ def _assignee(named: Named | None) -> dict[str, Any] | None:
     return {"kind": named.kind, "id": str(named.id), "name": named.name, "has_left": named.has_left}
 
 
-def _owner_is_visible(grant: Grant) -> bool:
-    if grant.state not in {GrantState.REQUESTED, GrantState.ACTIVE}:
-        return False
-    return not service.is_over(grant, clock.now())
-
-
 def _allowed(grant: Grant, known: Mapping[str, PermissionWords]) -> dict[str, Any]:
     """Return what the owner allowed, as scopes and as relying parties' words for them."""
     words = granted_words(known, grant.permission_set)
@@ -207,7 +201,7 @@ def _allowed(grant: Grant, known: Mapping[str, PermissionWords]) -> dict[str, An
 
 
 def _grant(grant: Grant, known: Mapping[str, PermissionWords]) -> dict[str, Any]:
-    visible = _owner_is_visible(grant)
+    visible = service.owner_is_visible(grant, clock.now())
     profile = grant.owner.owner
     return {
         "id": str(grant.id), "state": grant.state, **_allowed(grant, known),

@@ -15,11 +15,9 @@ from sqlalchemy.orm import Session
 
 from idp import clock
 from idp.accounts.models import Member
-from idp.accounts.rules import AccountStatus
 from idp.audit.models import REFUSED_ATTEMPTS, AuditEvent
 from idp.delegation.models import Grant
-from idp.delegation.rules import GrantState
-from idp.delegation.service import is_over
+from idp.delegation.service import owner_is_visible
 
 PAGE_SIZE = 30
 
@@ -74,16 +72,10 @@ def _attempt(
         member=members.get(event.actor_id, "") if event.actor_id else "",
         system=(event.client_id or "") if event.data.get("system") else "",
         user_id=profile.user_id if profile else None,
-        owner=grant.owner.name if grant and _shows_owner(grant, now) else "",
+        owner=grant.owner.name if grant and owner_is_visible(grant, now) else "",
         reason=str(event.data.get("reason", "")),
         address=event.address or "",
     )
-
-
-def _shows_owner(grant: Grant, now: datetime) -> bool:
-    """Tell whether the agency may see whose grant this is: it waits for an answer, or it is in force."""
-    stands = grant.state in {GrantState.REQUESTED, GrantState.ACTIVE} and not is_over(grant, now)
-    return stands and grant.owner.status == AccountStatus.ACTIVE
 
 
 def _members(session: Session, agency_id: uuid.UUID, events: Sequence[AuditEvent]) -> dict[uuid.UUID, str]:

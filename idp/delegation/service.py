@@ -280,3 +280,8 @@ def is_over(grant: Grant, now: datetime) -> bool:
     if grant.state == GrantState.REQUESTED:
         return now >= grant.lapses_at
     return grant.expires_at is not None and now >= grant.expires_at
+
+
+def owner_is_visible(grant: Grant, now: datetime) -> bool:
+    """Tell whether the agency sees whose grant it is: the request waits, or what it allows is in force."""
+    return grant.state in {GrantState.REQUESTED, GrantState.ACTIVE} and not is_over(grant, now)

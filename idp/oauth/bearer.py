@@ -126,5 +126,6 @@ def _identify_act_as(session: Session, mint: Mint, claims: AccessClaims) -> Bear
     return BearerIdentity(
         act_as.grant.owner_id, claims.client_id, claims.scope & frozenset({*act_as.scope.split(), "openid"}),
         act_as.id, actor=act_as.actor_id, grant_id=act_as.grant_id, sub=claims.sub,
+        agency_id=act_as.grant.agency_id,
         products=None if limited is None else frozenset(product.id for product in limited),
     )  # fmt: skip

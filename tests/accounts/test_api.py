@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,11 +113,11 @@ def test_what_a_member_changes_for_an_owner_is_recorded_with_actor_and_grant(
     club: Club, caller: Caller, owner: uuid.UUID, product: uuid.UUID
 ) -> None:
     member = club.make_member()
-    caller.identity = under_act(owner, member, "mypage.read", "mypage.write")
+    agency = club.read(lambda session: session.scalars(select(Agency.id)).one())
+    caller.identity = replace(under_act(owner, member, "mypage.read", "mypage.write"), agency_id=agency)
     answer = caller.call("PATCH", f"/api/me/products/{product}", {"services": {"ai_control": True}})
     assert answer.status_code == 200
     event = club.read(lambda session: session.scalars(select(AuditEvent)).one())
-    agency = club.read(lambda session: session.scalars(select(Agency.id)).one())
     assert (event.actor_id, event.owner_id, event.agency_id, event.grant_id, event.session_id) == (
         member, owner, agency, caller.identity.grant_id, caller.identity.session_id,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from idp.clock import now
 from idp.credentials import new_id
 from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.permissions.products import limit_to, visible_products
-from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, SAKURA, UNCLAIMED, AgencyPart, OwnerPart
+from idp.demo import HANAKO, ICHIRO, MINORU, MIRAI, SAKURA, UNCLAIMED, AgencyPart, MemberPart, OwnerPart
 from idp.oauth.models import Client, ClientStatus
 from tests.delegation.steps import PERSON, answer, ask, operate, register_owner, state_of
 from tests.oauth.desk import Desk, Parties
@@ -119,7 +119,9 @@ def test_a_member_of_staff_who_is_deleted_leaves_the_agency_and_keeps_their_name
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = world.member(APPROVER)
+    invite(world, by=APPROVER)
     operate(world, monkeypatch, "account", "delete", APPROVER.email, "--yes")
+    assert world.read(lambda s: s.scalars(select(StaffInvitation)).one()).withdrawn_at is not None
     left = world.read(lambda session: session.get_one(Member, member.id))
     assert left.left_at is not None
     assert (left.account.name, left.account.email) == (APPROVER.name, None)
@@ -272,9 +274,9 @@ def test_everything_of_a_closed_agency_ends_and_the_owners_are_told(
     assert world.read(lambda session: session.scalars(running).all()) == []
 
 
-def invite(world: World) -> None:
+def invite(world: World, *, by: MemberPart = MANAGER) -> None:
     """Let an invitation of staff be under way."""
-    member = world.member(MANAGER)
+    member = world.member(by)
     world.write(
         lambda session: session.add(
             StaffInvitation(

@@ -11,6 +11,7 @@ from sqlalchemy import update
 from idp import clock, credentials
 from idp.accounts.models import OwnerProfile
 from idp.accounts.rules import ProxyLoginMail
+from idp.audit.events import Event
 from idp.delegation.models import ActAsSession
 from idp.demo import HANAKO, ICHIRO, MIRAI
 from tests.oauth.desk import EVERYTHING, Desk, Parties
@@ -126,6 +127,14 @@ def test_an_owner_who_wants_no_mail_gets_none_about_systems_either(world: World,
 
 
 # --- what was changed -----------------------------------------------------------------------------------
+
+
+def test_what_a_system_changes_is_recorded_as_its_agencys(world: World) -> None:
+    system, grant = system_of(world), world.grant()
+    acting = system.exchange(own_token(system), grant.id, scope=EVERYTHING).tokens()
+    change(world, acting.access_token, early_advisory=True)
+    [event] = [one for one in world.events(grant_id=grant.id) if one.event == Event.PRODUCT_CHANGED]
+    assert (event.actor_id, event.agency_id, event.client_id) == (None, grant.agency_id, system.client_id)
 
 
 def test_what_was_changed_stands_under_the_proxy_login_that_changed_it(

@@ -165,7 +165,7 @@ def _store_role(session: Session, member: Member, role: MemberRole, *, by: uuid.
     member.role = role
     session.flush()
     if not role.can_manage:
-        _withdraw_invitations_of(session, member, now=clock.now())
+        withdraw_invitations_of(session, member, now=clock.now())
     record_event(
         session, Event.MEMBER_UPDATED, actor_id=by, agency_id=member.agency_id, member=str(member.id),
         before=before, role=role,
@@ -181,7 +181,7 @@ def _end(session: Session, member: Member, *, by: uuid.UUID | None, now: datetim
     ).first()  # fmt: skip
     if ended is None:
         raise NotAMember if by == member.account_id else NoSuchMember
-    _withdraw_invitations_of(session, member, now=now)
+    withdraw_invitations_of(session, member, now=now)
     record_event(
         session, Event.MEMBER_REMOVED, actor_id=by, agency_id=member.agency_id, member=str(member.id),
         role=member.role, account=str(member.account_id),
@@ -191,7 +191,7 @@ def _end(session: Session, member: Member, *, by: uuid.UUID | None, now: datetim
     return member
 
 
-def _withdraw_invitations_of(session: Session, member: Member, *, now: datetime) -> None:
+def withdraw_invitations_of(session: Session, member: Member, *, now: datetime) -> None:
     """Take back what somebody invited who no longer may, so that the list shows only what holds."""
     session.execute(
         update(StaffInvitation)

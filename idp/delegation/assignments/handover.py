@@ -14,7 +14,8 @@ from idp.delegation.assignments.assigning import assign
 from idp.delegation.assignments.models import Assignment
 from idp.delegation.assignments.rules import Assignee, Outcome
 from idp.delegation.models import ENDED, Grant
-from idp.delegation.rules import GrantState, is_in_force
+from idp.delegation.rules import GrantState
+from idp.delegation.service import owner_is_visible
 
 OPEN = [state for state in GrantState if state.is_open]
 
@@ -48,7 +49,7 @@ def lines(
         .limit(most)
     ).all()
     return [
-        Line(grant.id, user_id, name if _shows_owner(grant, now) else "", GrantState(grant.state),
+        Line(grant.id, user_id, name if owner_is_visible(grant, now) else "", GrantState(grant.state),
              grant.last_used_at)
         for grant, user_id, name in rows
     ]  # fmt: skip
@@ -127,10 +128,3 @@ def hand_over(session: Session, manager: Member, grant_ids: Collection[uuid.UUID
     """
     outcomes = assign(session, manager, grant_ids, to=to)
     return sum(outcome is Outcome.ASSIGNED for _grant_id, outcome in outcomes)
-
-
-def _shows_owner(grant: Grant, now: datetime) -> bool:
-    """Tell whether the agency may see the owner's name: while the request or the grant holds."""
-    if grant.state == GrantState.REQUESTED:
-        return now < grant.lapses_at
-    return is_in_force(GrantState(grant.state), grant.expires_at, now)

@@ -19,7 +19,7 @@ from idp.delegation.listing import Query, ids_of_grants, read_grants
 from idp.delegation.models import Grant
 from idp.delegation.permissions.products import select_visible_products
 from idp.delegation.rules import GrantState
-from idp.delegation.service import is_over
+from idp.delegation.service import owner_is_visible
 
 BATCH = 500
 HEADER = (
@@ -68,7 +68,7 @@ def _rows(session: Session, ids: Sequence[uuid.UUID], told: list[uuid.UUID]) -> 
         for grant_id, model, serial_number in session.execute(select_visible_products(batch)):
             products.setdefault(grant_id, []).append((model, serial_number))
         for grant in read_grants(session, batch):
-            is_visible = grant.state in {GrantState.REQUESTED, GrantState.ACTIVE} and not is_over(grant, now)
+            is_visible = owner_is_visible(grant, now)
             if is_visible:
                 told.append(grant.id)
             yield _row(grant, products.get(grant.id, []) if is_visible else [], is_visible=is_visible)
