@@ -9,7 +9,8 @@ import responses
 from idp import clock
 from idp.accounts.models import OwnerProfile
 from idp.delegation import service, system_notices
-from idp.demo import HANAKO, ICHIRO, MINORU, SAKURA
+from idp.demo import HANAKO, ICHIRO, MINORU, SAKURA, SETSUKO
+from idp.oauth.departures import close_agency
 from idp.oauth.systems.events import EVENT_URI
 from tests.delegation.steps import answer, ask, end, suspend
 from tests.oauth.event_receiver import deliver_events, kinds, received
@@ -98,3 +99,14 @@ def end_and_fail(session: Any, world: World) -> None:
     grant = world.grant(HANAKO)
     service.end_by_owner(session, grant.owner_id, grant.id)
     raise ZeroDivisionError
+
+
+def test_the_system_of_an_agency_that_closes_is_told_that_its_grants_ended(
+    world: World, network: responses.RequestsMock
+) -> None:
+    deliver_events(world)
+    system_of(world)
+    world.write(lambda session: close_agency(session, world.agency().id))
+    ended = {claims["sub_id"]["id"] for claims in told(world, network)}
+    assert str(world.grant(HANAKO).id) in ended
+    assert str(world.grant(SETSUKO, SAKURA).id) not in ended

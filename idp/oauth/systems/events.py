@@ -11,10 +11,12 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from idp import clock
+from idp.accounts.models import Agency
+from idp.accounts.rules import AgencyStatus
 from idp.db import Database
 from idp.mail.delivery import Delivered, Delivery, DeliveryFailed
 from idp.oauth.keys import KeyRingCache
@@ -44,10 +46,7 @@ def grant_change_deliverer() -> Callable[[Delivery], Delivered]:
 
 def _fan_out(session: Session, delivery: Delivery) -> None:
     told = delivery.payload
-    systems = select(Client.client_id).where(
-        Client.agency_id == uuid.UUID(told["agency_id"]), Client.status == ClientStatus.ACTIVE,
-        Client.paused_at.is_(None), Client.event_receiver_uri.is_not(None),
-    )  # fmt: skip
+    systems = select(Client.client_id).where(Client.agency_id == uuid.UUID(told["agency_id"]), *_is_told())
     for client_id in session.scalars(systems.order_by(Client.client_id)):
         for subject in told["subjects"]:
             enqueue_event(
@@ -62,9 +61,9 @@ def security_event_deliverer(database: Database, settings: Settings) -> Callable
 
     def deliver(delivery: Delivery) -> Delivered:
         with unit_of_work(database, writes=False) as session:
-            # Not find_client: a suspended agency's system has to know that it is to forget what has ended.
-            system = session.get(Client, delivery.recipient)
-            address = system.event_receiver_uri if system is not None and _is_at_work(system) else None
+            address = session.scalar(
+                select(Client.event_receiver_uri).where(Client.client_id == delivery.recipient, *_is_told())
+            )
             if address is None:
                 return Delivered()  # nobody to tell any more
             token = mint_security_event_token(
@@ -76,8 +75,15 @@ def security_event_deliverer(database: Database, settings: Settings) -> Callable
     return deliver
 
 
-def _is_at_work(system: Client) -> bool:
-    return system.status == ClientStatus.ACTIVE and system.paused_at is None
+def _is_told() -> tuple[ColumnElement[bool], ...]:
+    """Return what a system must be to be told.
+
+    Not as ``find_client``: the system of an agency that is suspended, or closed and its system disabled with
+    it, has to know that it is to forget what has ended.
+    """
+    closed = select(Agency.id).where(Agency.status == AgencyStatus.CLOSED)
+    is_welcome = or_(Client.status == ClientStatus.ACTIVE, Client.agency_id.in_(closed))
+    return is_welcome, Client.paused_at.is_(None), Client.event_receiver_uri.is_not(None)
 
 
 def _event(delivery: Delivery) -> SecurityEvent:
