@@ -3,7 +3,8 @@
 The words of an owner and of their products stand in three tables; to look through those of 50,000 owners
 for each search would take seconds. The copy follows the owner: at once where this slice changes something,
 else within seconds (``take_note``). It is emptied with the end of the grant: an agency that may no longer
-see an owner finds them by their member number alone.
+see an owner finds them by their member number alone. So does one whose grant rests because the owner is
+suspended.
 """
 
 import time
@@ -12,15 +13,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from idp.accounts.folding import fold_search
 from idp.accounts.models import Account, ChangedOwner, OwnerProfile
 from idp.accounts.people import note_change
+from idp.accounts.rules import AccountStatus
 from idp.db import Database
 from idp.delegation.models import OPEN, Grant
 from idp.delegation.permissions.products import select_visible_products
+from idp.delegation.rules import GrantState
 from idp.unit_of_work import unit_of_work
 
 NOTHING: dict[str, object] = {"owner_email": "", "owner_furigana": "", "search_text": ""}
@@ -102,8 +105,9 @@ def _fill(session: Session, grant_ids: Iterable[uuid.UUID]) -> None:
     session.flush()
     ids = list(grant_ids)
     owners = session.execute(
-        select(Grant.id, Account.email, Account.name, Account.furigana, OwnerProfile.user_id,
-               OwnerProfile.prefecture, OwnerProfile.city)
+        select(Grant.id, and_(Grant.state == GrantState.SUSPENDED, Account.status != AccountStatus.ACTIVE),
+               Account.email, Account.name, Account.furigana, OwnerProfile.user_id, OwnerProfile.prefecture,
+               OwnerProfile.city)
         .join(Account, Account.id == Grant.owner_id)
         .join(OwnerProfile, OwnerProfile.account_id == Grant.owner_id)
         .where(Grant.id.in_(ids))
@@ -113,9 +117,10 @@ def _fill(session: Session, grant_ids: Iterable[uuid.UUID]) -> None:
         products.setdefault(grant_id, []).append((model, serial_number))
     rows = [
         {"of_grant": grant_id,
-         **words_of(OwnerWords(email or "", user_id, name, furigana, prefecture + city),
-                    products.get(grant_id, []))}
-        for grant_id, email, name, furigana, user_id, prefecture, city in owners
+         **(words_of(OwnerWords("", user_id, "", "", ""), []) if rests else
+            words_of(OwnerWords(email or "", user_id, name, furigana, prefecture + city),
+                     products.get(grant_id, [])))}
+        for grant_id, rests, email, name, furigana, user_id, prefecture, city in owners
     ]  # fmt: skip
     if rows:
         session.connection().execute(

@@ -14,7 +14,7 @@ from idp.accounts.rules import AccountStatus, AgencyStatus
 from idp.accounts.sessions.service import end_all_sessions
 from idp.audit.events import Event
 from idp.audit.service import record_event
-from idp.delegation import lifecycle_notices, proxy_logins
+from idp.delegation import lifecycle_notices, proxy_logins, search_index
 from idp.delegation.rules import AgencyUnknown, GrantState, Party, Transition
 from idp.delegation.transitions import hold_all, move_all, of_agency, of_owner, owners_to_tell
 
@@ -63,6 +63,7 @@ def suspend_account(session: Session, account_id: uuid.UUID) -> bool:
     end_all_sessions(session, account_id)
     proxy_logins.end_all_of_account(session, account_id)
     moved = move_all(session, which, Transition.SUSPEND, before=GrantState.ACTIVE, party=Party.OPERATOR)
+    search_index.refresh_owner(session, account_id)
     lifecycle_notices.tell_of_owner_suspension(session, account_id, moved, suspended=True)
     return True
 
@@ -78,6 +79,7 @@ def reinstate_account(session: Session, account_id: uuid.UUID) -> bool:
     which = of_owner(account_id)
     hold_all(session, which)
     moved = move_all(session, which, Transition.REINSTATE, before=GrantState.SUSPENDED, party=Party.OPERATOR)
+    search_index.refresh_owner(session, account_id)
     lifecycle_notices.tell_of_owner_suspension(session, account_id, moved, suspended=False)
     return True
 

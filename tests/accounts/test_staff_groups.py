@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from idp.accounts.staff.models import StaffGroup
+from idp.audit.events import Event
 from idp.delegation.assignments.models import Assignment
 from idp.delegation.models import ActAsSession
 from idp.demo import HANAKO, MIRAI, MemberPart
@@ -150,9 +151,14 @@ def test_owners_are_handed_over_one_by_one_or_all_at_once_also_from_whoever_left
     assert HANAKO.name in text
     assert str(HANAKO.user_id) in text
     assert re.search("引き継ぎが終わっていない方.*小川 進", manager.get("/agency/staff").text, re.S)
-    file = manager.get(f"{path}.csv")
+    assert manager.get(f"{path}?after={'9' * 30}").status_code == 200
+    assert manager.get(f"{path}.csv").status_code == 405
+    file = manager.submit(f"{path}.csv", page=manager.get(path))
     assert file.mimetype == "text/csv"
     assert str(HANAKO.user_id) in file.data.decode("utf-8-sig")
+    [noted] = [event for event in world.events() if event.event == Event.LIST_EXPORTED]
+    assert noted.actor_id == world.account(MANAGER).id
+    assert noted.data == {"rows": 1, "with_data": 1, "member": str(leaver)}
     to = {"to": f"member:{heir}"}
     for nonsense in (
         to,

@@ -131,7 +131,7 @@ def test_each_state_of_the_link_has_its_page(world: World) -> None:
     assert place_of(world) is None
 
 
-def test_an_invitation_is_void_once_the_inviter_is_no_manager_or_the_agency_is_suspended(
+def test_an_invitation_is_void_once_the_inviter_is_no_manager_or_suspended_or_the_agency_is(
     world: World,
 ) -> None:
     link, browser = invite(world), world.browser()
@@ -145,6 +145,11 @@ def test_an_invitation_is_void_once_the_inviter_is_no_manager_or_the_agency_is_s
         assert browser.get(link).status_code == 410
         world.write(lambda session, to=undo: setattr(session.get_one(Member, inviter), *to))
         assert browser.get(link).status_code == 200
+    account = world.account(MANAGER).id
+    assert world.write(lambda session: standing.suspend_account(session, account))
+    assert browser.get(link).status_code == 410
+    assert world.write(lambda session: standing.reinstate_account(session, account))
+    assert browser.get(link).status_code == 200
     world.write(lambda session: standing.set_agency_suspended(session, agency, suspended=True))
     assert browser.submit(link, page=browser.get("/password/forgot"), **PERSON).status_code == 410
     assert place_of(world) is None

@@ -2,15 +2,17 @@
 
 import base64
 import json
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from idp import clock, credentials
 from idp.accounts.models import Account, OwnerProfile
-from idp.delegation import search_index
+from idp.delegation import search_index, standing
 from idp.delegation.models import Grant
 from idp.delegation.rules import READ, GrantState, end_of_term
 from idp.demo import HANAKO, ICHIRO, MINORU, SAKURA, SETSUKO, TADASHI
@@ -261,3 +263,26 @@ def test_suspended_grants_have_a_tab_of_their_own(world: World, staff: str) -> N
     assert page["counts"] == {"requested": 1, "active": 0, "suspended": 1, "ended": 2}
     assert [item["owner"]["email"] for item in page["items"]] == [None]
     assert world.agency(SAKURA).status == "active"
+
+
+def test_the_owner_behind_a_grant_that_rests_is_found_by_number_alone_and_has_no_place_among_words(
+    world: World, staff: str
+) -> None:
+    numbers = add_owners(world, [f"{letter}@private.example" for letter in "cab"])
+    query = select(OwnerProfile.account_id).where(OwnerProfile.user_id.in_(numbers))
+    owners = world.read(lambda session: session.scalars(query).all())
+    for owner in owners:
+        world.write(lambda session, owner=owner: standing.suspend_account(session, owner))
+    for tab in ("", "suspended"):
+        assert people(listed(world, staff, state=tab, q="private")) == []
+        assert people(listed(world, staff, state=tab, q=str(numbers[0]))) == numbers[:1]
+        for sort in ("email", "furigana"):
+            seen, cursor = [], ""
+            while cursor is not None:
+                page = listed(world, staff, state=tab, sort=sort, limit=1, cursor=cursor)
+                seen, cursor = seen + people(page), page["next_cursor"]
+                told = base64.urlsafe_b64decode((cursor or "") + "==").decode()
+                assert not re.search("private|ハヤシ", json.loads(told)[1] if told else "")
+            assert len(seen) == len(set(seen)) == (3 if tab else 5)
+    world.write(lambda session: standing.reinstate_account(session, owners[0]))
+    assert len(people(listed(world, staff, q="private"))) == 1

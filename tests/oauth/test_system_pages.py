@@ -1,6 +1,7 @@
 """システム連携: a manager looks after the agency's own systems, and nobody else does."""
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -95,6 +96,13 @@ def test_what_is_no_public_key_is_refused_with_its_reason() -> None:
         with pytest.raises(KeysRefused) as refused:
             read_keys(text)
         assert refused.value.trouble is trouble, text[:40]
+
+
+def test_what_only_begins_keys_is_read_once() -> None:
+    begun = time.process_time()
+    with pytest.raises(KeysRefused):
+        read_keys("-----BEGIN A-----" * 3800)
+    assert time.process_time() - begun < 0.5
 
 
 def test_a_private_key_is_neither_stored_nor_shown_again(world: World) -> None:

@@ -17,7 +17,7 @@ from idp.accounts import links
 from idp.accounts.link_policy import LinkPolicy, may_mail_link
 from idp.accounts.models import Account, Agency, MailLink, Member
 from idp.accounts.people import find_account_by_email, get_member_in_good_standing
-from idp.accounts.rules import AddressTaken, AgencyStatus, LinkPurpose, MemberRole
+from idp.accounts.rules import AccountStatus, AddressTaken, AgencyStatus, LinkPurpose, MemberRole
 from idp.accounts.staff.models import StaffInvitation
 from idp.accounts.staff.places import hold_agency, hold_manager
 from idp.accounts.staff.rules import (
@@ -141,7 +141,11 @@ def get_open_invitation(session: Session, token: str, *, now: datetime) -> tuple
     if found is None:
         raise InvitationOver(InvitationState.UNKNOWN)
     invitation, agency, link, inviter = found
-    manages = inviter is None or (inviter.left_at is None and MemberRole(inviter.role).can_manage)
+    manages = inviter is None or (
+        inviter.left_at is None
+        and MemberRole(inviter.role).can_manage
+        and inviter.account.status == AccountStatus.ACTIVE
+    )
     facts = InvitationFacts(
         expires_at=min(link.expires_at, invitation.expires_at), accepted_at=invitation.accepted_at,
         withdrawn_at=invitation.withdrawn_at, link_replaced_at=link.replaced_at, inviter_manages=manages,

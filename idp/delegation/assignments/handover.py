@@ -10,9 +10,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, lazyload
 
 from idp.accounts.models import Account, Member, OwnerProfile
 from idp.accounts.staff.models import StaffGroup
+from idp.audit.events import Event
+from idp.audit.service import record_event
 from idp.delegation.assignments.assigning import assign
 from idp.delegation.assignments.models import Assignment
 from idp.delegation.assignments.rules import Assignee, Outcome
+from idp.delegation.disclosures import rules as disclosed
+from idp.delegation.disclosures.rules import Occasion
+from idp.delegation.disclosures.service import record_disclosures
 from idp.delegation.models import ENDED, Grant
 from idp.delegation.rules import GrantState
 from idp.delegation.service import owner_is_visible
@@ -53,6 +58,18 @@ def lines(
              grant.last_used_at)
         for grant, user_id, name in rows
     ]  # fmt: skip
+
+
+def export_lines(session: Session, manager: Member, member: Member, *, now: datetime) -> list[Line]:
+    """Return the whole list for a file, and record who took it along and whose name was in it."""
+    found = lines(session, member.id, now=now)
+    told = [line.grant_id for line in found if line.name]
+    record_disclosures(session, told, occasion=Occasion.EXPORT, items=(disclosed.USER_ID, disclosed.NAME))
+    record_event(
+        session, Event.LIST_EXPORTED, actor_id=manager.account_id, agency_id=manager.agency_id,
+        rows=len(found), with_data=len(told), member=str(member.id),
+    )  # fmt: skip
+    return found
 
 
 def count_of_member(session: Session, member_id: uuid.UUID) -> int:

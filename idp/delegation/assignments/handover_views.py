@@ -1,5 +1,6 @@
 """引き継ぎ一覧 on the page, on paper and as CSV."""
 
+import re
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -20,6 +21,7 @@ from idp.web import day_words
 HANDOVER = Blueprint("handover", __name__, url_prefix="/agency/staff/<uuid:member_id>")
 View = str | tuple[str, int] | Response
 PAGE = 100
+_USER_ID = re.compile(r"[0-9]{1,9}")
 
 
 @HANDOVER.get("/handover")
@@ -53,14 +55,14 @@ def hand_over(member_id: UUID) -> View:
     return redirect(url_for(".show", member_id=member_id), code=303)
 
 
-@HANDOVER.get("/handover.csv")
+@HANDOVER.post("/handover.csv")
 @manager_only
 def download(member_id: UUID) -> View:
-    """Give the whole list as a file; what it tells is no more than the page."""
-    member = _member(member_id)
+    """Give the whole list as a file; that it left the house is noted, as of every list."""
+    manager, member = current_manager(), _member(member_id)
     rows = [
         (line.user_id, line.name, line.state, day_words(line.last_used_at) if line.last_used_at else None)
-        for line in handover.lines(current_session(), member.id, now=clock.now())
+        for line in handover.export_lines(current_session(), manager, member, now=clock.now())
     ]
     header = [_("ユーザーID"), _("氏名"), _("状態"), _("最後の代理ログイン")]
     file = Response(csv_files.write_rows(header, rows), content_type=csv_files.CONTENT_TYPE)
@@ -80,7 +82,8 @@ def _member(member_id: UUID) -> Member:
 
 def _show(form: AssigneeForm, member_id: UUID, *, status: int = 200) -> View:
     session, agency_id, member = current_session(), current_manager().agency_id, _member(member_id)
-    after = request.args.get("after", type=int) or 0
+    given = request.args.get("after", "")
+    after = int(given) if _USER_ID.fullmatch(given) else 0
     lines = handover.lines(session, member.id, now=clock.now(), after=after, most=PAGE + 1)
     colleagues = [
         place.member for place in places.list_places(session, agency_id) if place.member.id != member.id

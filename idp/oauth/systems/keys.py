@@ -10,7 +10,8 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from idp.oauth.client_keys import KeyUnusable, import_public
 from idp.oauth.systems.rules import KeysRefused, KeyTrouble
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z ]+)-----[A-Za-z0-9+/=\s:,-]*?-----END \1-----")
+_BLOCK = re.compile(r"-----BEGIN ([A-Z ]+)-----[A-Za-z0-9+/=\s]*-----END \1-----")
+"""Nothing between that could begin another block: the text is read once, whatever it is."""
 _KEPT = ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use")
 _KINDS: tuple[type[ECKey | RSAKey | OKPKey], ...] = (ECKey, RSAKey, OKPKey)
 _SECRET = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
