@@ -129,6 +129,14 @@ def results(data: Mapping[str, Any]) -> dict[UUID, str]:
 
 
 @_reader
+def assignments(data: Mapping[str, Any]) -> dict[UUID, str]:
+    """Read what became of each assignment: why not, or nothing where it was done."""
+    return {
+        UUID(one["id"]): "" if one["result"] == "assigned" else str(one["result"]) for one in data["results"]
+    }
+
+
+@_reader
 def grant_page(data: Mapping[str, Any]) -> GrantPage:
     """Read the answer of ``GET /api/delegations``."""
     counts = data["counts"]

@@ -69,6 +69,8 @@ class Chosen:
 
     grant_id: UUID
     user_id: int
+    name: str = ""
+    """As the list showed it: only for the eyes of whoever chose the row."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,13 +142,25 @@ def assign(rp: RelyingParty, grant_id: UUID, *, member: str | None, group: str |
     :raises RoleMayNot: the member's role does not assign owners.
     :raises AssigneeUnknown: no such member or group is there (any more).
     """
+    return not assign_many(rp, [grant_id], member=member, group=group)[grant_id]
+
+
+def assign_many(
+    rp: RelyingParty, grant_ids: Sequence[UUID], *, member: str | None, group: str | None
+) -> dict[UUID, str]:
+    """Assign many owners; return for each ``ended`` or ``not_found``, empty where it was done.
+
+    :raises RoleMayNot: the member's role does not assign owners.
+    :raises AssigneeUnknown: no such member or group is there (any more).
+    """
     to = {"group": group} if group is not None else {"member": member}
-    answer = rp.api("POST", "/api/delegations/assign", json={"ids": [str(grant_id)], **to})
+    ids = [str(grant_id) for grant_id in grant_ids]
+    answer = rp.api("POST", "/api/delegations/assign", json={"ids": ids, **to})
     if answer.status == 403:
         raise RoleMayNot
     if answer.status == 400:
         raise AssigneeUnknown
-    return bool(answer.object["results"][0]["result"] == "assigned")
+    return decoding.assignments(answer.object)
 
 
 def start_proxy_login(rp: RelyingParty, grant: Grant, *, audience: str, reason: str) -> ActAsTicket:

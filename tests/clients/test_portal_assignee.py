@@ -14,12 +14,16 @@ from requests import PreparedRequest
 
 from tests.clients.portal_stage import DAY, Browser, Server, grant
 
-PAGE = "/agency_admin/1001/assignee"
+PAGE, SELECTED = "/agency_admin/1001/assignee", "/agency_admin/selected"
 MEMBER, GROUP = "7a000000-0000-4000-8000-000000000001", "7a000000-0000-4000-8000-000000000002"
 STAFF = {
     "assigned_only": True, "can_assign": True, "groups": [{"id": GROUP, "name": "京都営業所", "members": 2}],
     "members": [{"id": MEMBER, "name": "小川 進", "role": "proxy_login"}],
 }  # fmt: skip
+
+
+def result(word: str) -> dict[str, Any]:
+    return {"results": [{"id": grant(1001)["id"], "result": word}]}
 
 
 class StaffServer(Server):
@@ -28,7 +32,7 @@ class StaffServer(Server):
     def __init__(self) -> None:
         super().__init__()
         self.assigned: list[dict[str, Any]] = []
-        self.answer: tuple[int, dict[str, Any]] = (200, {"results": [{"id": "", "result": "assigned"}]})
+        self.answer: tuple[int, dict[str, Any]] = (200, result("assigned"))
 
     def _read(self, request: PreparedRequest) -> tuple[int, dict[str, str], str]:
         if urlsplit(str(request.url)).path == "/api/agency/staff":
@@ -97,10 +101,30 @@ def test_what_the_server_refuses_becomes_a_page(browser: Browser) -> None:
     page, to = browser.open(PAGE), f"member:{MEMBER}"
     for answer, status in (
         ((400, {"title": "assignee_unknown"}), 400), ((403, {"title": "role_may_not"}), 403),
-        ((200, {"results": [{"id": "", "result": "ended"}]}), 409),
+        ((200, result("ended")), 409),
     ):  # fmt: skip
         browser.server.answer = answer
         assert browser.press(page, PAGE, to=to).status_code == status
+
+
+def test_everybody_on_a_page_is_assigned_at_once_and_the_search_is_kept(browser: Browser) -> None:
+    assert isinstance(browser.server, StaffServer)
+    browser.server.grants.append(grant(1002, "active"))
+    page = browser.open("/agency_admin?state=active&sort=furigana&q=hanako&mark=all")
+    assert page.text.count(" checked>") == 2
+    chosen = re.findall(r'name="chosen" value="([^"]+)"', page.text)
+    place = {"state": "active", "sort": "furigana", "q": "hanako"}
+    ask = browser.post(page, SELECTED, decision="assign", chosen=chosen, **place)  # type: ignore[arg-type]
+    assert "2名の担当を決める" in ask.text
+    assert "1001 鈴木 花子" in ask.text
+    assert browser.press(ask, f"{SELECTED}/assign", to="").status_code == 400
+    assert assigned(browser) == []
+    browser.server.answer[1]["results"].append({"id": grant(1002)["id"], "result": "ended"})
+    done = browser.post(ask, f"{SELECTED}/assign", to=f"group:{GROUP}", chosen=chosen, **place)  # type: ignore[arg-type]
+    assert assigned(browser) == [{"ids": [grant(1001)["id"], grant(1002)["id"]], "group": GROUP}]
+    assert "1名の担当を決めました" in done.text
+    assert "連携が終了していたため" in done.text
+    assert 'href="/agency_admin?state=active&amp;q=hanako&amp;sort=furigana"' in done.text
 
 
 def test_whoever_may_not_assign_is_not_offered_it(browser: Browser) -> None:

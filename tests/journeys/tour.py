@@ -143,6 +143,9 @@ def agency_answers(club: Club, crowd: Crowd) -> Iterator[Stop]:
     ).check()
     yield Stop("owners-chosen", staff.press("選んだお客様: 許可しない"))
     yield Stop("owners-decided", staff.press("1名を許可しない"))
+    staff.open(f"{club.portal}/agency_admin?state=active")
+    yield Stop("owners-assign", staff.press("このページの1名全員: 担当を決める"))
+    yield Stop("owners-assign-refused", staff.press("1名の担当を決める"))
     page = f"{club.portal}/agency_admin/{owners[0].user_id}"
     yield Stop("owner-requested", staff.open(page))
     tab = staff.another_tab().open(page)
@@ -305,7 +308,8 @@ CHAPTERS = {
         agency_answers,
         pages(
             idp="agency_menu.show agency_profile.show agency_profile.own_name",
-            portal="agency owners owner confirm_deny confirm_release opened_selected opened_decide",
+            portal="agency owners owner confirm_deny confirm_release opened_selected opened_decide "
+            "opened_assign",
         ),
     ),
     "proxy-login": Chapter(

@@ -16,6 +16,17 @@ from clients.relying_party import RelyingParty
 NOBODY = "nobody"
 
 
+def read_assignee() -> tuple[str | None, str | None]:
+    """Return the member, or the group, that the form names; neither where it is to be nobody.
+
+    :raises AssigneeUnknown: the form names nothing, as when nothing was chosen.
+    """
+    kind, _colon, chosen = request.form.get("to", "").partition(":")
+    if kind not in {"member", "group", NOBODY} or bool(chosen) == (kind == NOBODY):
+        raise service.AssigneeUnknown
+    return chosen if kind == "member" else None, chosen if kind == "group" else None
+
+
 @dataclass(frozen=True)
 class AssigningViews:
     """The page on which an owner is assigned."""
@@ -39,16 +50,9 @@ class AssigningViews:
 
     def assign(self, user_id: int) -> ResponseReturnValue:
         """Store who looks after the owner from now on."""
-        kind, _colon, chosen = request.form.get("to", "").partition(":")
         try:
-            if kind not in {"member", "group", NOBODY} or bool(chosen) == (kind == NOBODY):
-                raise service.AssigneeUnknown
-            stood = service.assign(
-                self.rp,
-                read_grant_id(),
-                member=chosen if kind == "member" else None,
-                group=chosen if kind == "group" else None,
-            )
+            member, group = read_assignee()
+            stood = service.assign(self.rp, read_grant_id(), member=member, group=group)
         except service.RoleMayNot:
             return render_role_may_not(user_id)
         except service.AssigneeUnknown:

@@ -70,6 +70,8 @@ class OwnerViews:
             tabs=tuple(Tab),
             list_url=list_url,
             decisions=decisions,
+            all_marked=request.args.get("mark") == "all",
+            mark_url=url_for("owners", **_arguments(query), mark="all", _anchor="list"),
         )
 
     def owner(self, user_id: int) -> ResponseReturnValue:
