@@ -17,6 +17,7 @@ from idp.delegation.daily_mails import choose_mail as choose_way
 from idp.delegation.forms import ProxyLoginMailForm
 from idp.delegation.grant_cards import grant_cards
 from idp.delegation.history import (
+    ProxyLogin,
     agencies_of_owner,
     just_ended,
     page_of_proxy_logins,
@@ -51,6 +52,13 @@ def history() -> View:
     )  # fmt: skip
 
 
+def running_for_owner() -> list[ProxyLogin]:
+    """Return what runs now for the owner, who may be looking at something else that has ended."""
+    return running_proxy_logins(
+        current_session(), current_account().id, find_apps=registered_apps(), now=clock.now()
+    )
+
+
 def chosen_agency(fields: Mapping[str, str]) -> uuid.UUID | None:
     """Return the agency that a form names; what is no id chooses none."""
     try:
@@ -67,7 +75,7 @@ def ask(grant_id: uuid.UUID) -> View:
     if not GrantState(grant.state).is_open:
         return render_template(
             "delegation/over_already.html", agency=grant.agency, ended_at=grant.ended_at, grant=None,
-            login=None,
+            login=None, running=running_for_owner(), words=history_words,
         )  # fmt: skip
     (card,) = grant_cards(current_session(), [grant])
     return render_template("delegation/end.html", card=card, grant=grant)

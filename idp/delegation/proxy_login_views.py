@@ -18,7 +18,7 @@ from idp.delegation import proxy_logins
 from idp.delegation.activities.rules import Action
 from idp.delegation.apps import registered_apps
 from idp.delegation.history import ProxyLogin, all_proxy_logins, get_proxy_login
-from idp.delegation.owner_views import chosen_agency
+from idp.delegation.owner_views import chosen_agency, running_for_owner
 from idp.delegation.rules import GrantState, ProxyLoginUnknown
 from idp.unit_of_work import current_session
 from idp.web import current_settings, time_words
@@ -38,7 +38,7 @@ def ask(sid: uuid.UUID) -> View:
     grant = login.session.grant
     return render_template(
         "delegation/over_already.html", agency=grant.agency, ended_at=ended_at, login=login, words=words,
-        now=now, grant=grant if GrantState(grant.state).is_open else None,
+        now=now, grant=grant if GrantState(grant.state).is_open else None, running=running_for_owner(),
     )  # fmt: skip
 
 

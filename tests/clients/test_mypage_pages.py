@@ -29,10 +29,10 @@ def test_mypage_has_the_links_of_the_journey(browser: Browser) -> None:
         "お客様情報やサービス加入状況を見る",
         "電力データを見る",
         "登録状況を見る",
-        "許可を取り消す",
+        "代理ログインの許可と記録を見る",
     ):
         assert words in page.text
-    assert browser.open("/permissions").location == f"{ISSUER}/account"
+    assert browser.open("/permissions").location == f"{ISSUER}/account/delegations"
 
 
 def test_the_customer_page_has_every_field(browser: Browser) -> None:

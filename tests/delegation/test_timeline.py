@@ -90,6 +90,17 @@ def test_a_link_to_what_is_over_says_so_kindly(world: World, desk: Desk) -> None
         assert "何もしていただく必要はありません" in page.text
 
 
+def test_a_link_to_what_is_over_points_to_what_runs_now(world: World, desk: Desk) -> None:
+    over = desk.act()
+    hanako = world.browser(HANAKO)
+    hanako.post(page_of(over), {"csrf_token": hanako.token()})
+    running = desk.act()
+    page = hanako.get(page_of(over)).text
+    assert "すでに終了しています" in page
+    assert "何もしていただく必要はありません" not in page
+    assert f'href="{page_of(running)}"' in page
+
+
 def test_the_api_names_what_runs_apart_for_the_owner_alone(
     world: World, desk: Desk, mypage: RelyingParty
 ) -> None:

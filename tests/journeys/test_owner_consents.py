@@ -20,7 +20,7 @@ def test_an_owner_consents_to_what_they_have_seen(visitor: Person, club: Club) -
     name_agency(open_the_form(visitor, part.email), f" {agency.email.upper()} ")
     shown = visitor.details()
     assert shown["企業名"] == agency.name
-    assert shown["販売店ID"] == agency.email
+    assert shown["販売店ID（メールアドレス）"] == agency.email
     assert visitor.page.get_by_label("閲覧のみ", exact=True).is_checked()
     look, change = visitor.page.locator(".choice-lists").all_inner_texts()
     assert "見ること" in look

@@ -105,7 +105,7 @@ def test_who_may_change_settings_changes_a_service(visitor: Person, person: Crow
 def test_staff_never_reach_what_is_the_owners_alone(visitor: Person, club: Club) -> None:
     owner, agency = agreed(club, write=True)
     act(visitor, owner, agency)
-    for offer in ("許可を取り消す", "パスワードを変更する", "製品を登録する"):
+    for offer in ("許可を取り消す", "代理ログインの許可", "パスワードを変更する", "製品を登録する"):
         assert not visitor.is_offered(offer)
     visitor.follow("お客様情報やサービス加入状況を見る")
     assert not visitor.is_offered("登録情報を変更する")

@@ -35,7 +35,7 @@ def create_blueprint(rp: RelyingParty) -> Blueprint:
     @blueprint.get("/permissions")
     @rp.forbidden_under_act
     def permissions() -> ResponseReturnValue:
-        return redirect(f"{rp.settings.issuer}/account", code=303)
+        return redirect(f"{rp.settings.issuer}/account/delegations", code=303)
 
     @blueprint.get("/password")
     @rp.forbidden_under_act
