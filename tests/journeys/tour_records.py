@@ -17,9 +17,9 @@ def records(club: Club, crowd: Crowd) -> Iterator[Stop]:
     yield Stop("disclosure-wording", owner.follow("もとになった同意の文面を見る"))
     staff = crowd().enter_portal(agency.email)
     yield Stop("agency-disclosures", staff.open(f"{club.idp}/agency/disclosures"))
-    yield Stop("list-export", staff.open(f"{club.idp}/agency/owners-export"))
     staff.fill({"おわりの日": "2020-01-01"}).press("ファイルに書き出す（CSV）")
     yield Stop("agency-disclosures-refused", staff)
+    yield Stop("list-export", staff.open(f"{club.idp}/agency/owners-export"))
 
 
 def invitation(club: Club, crowd: Crowd) -> Iterator[Stop]:
