@@ -99,6 +99,8 @@ def change() -> View:
     is_complete = request.form.get("step") == "complete"
     if not is_complete or not _is_confirmed(consent, agency, version=offer.version):
         return _show_confirmation(form, consent, agency, offer=offer, is_complete=is_complete)
+    if agency is not None and (refusal := _refuse_request(form)) is not None:
+        return _show_form(form, status=refusal.status)
     return _store(form, agency, lambda agency: _consent(consent, offer, agency, code=form.invitation.data))
 
 
@@ -189,6 +191,23 @@ def _refuse_lookup(form: CustomerForm, agency: Agency | None) -> Refusal | None:
     except LookupsUsedUp as refusal:
         form.agency_email.errors = [
             _("メールアドレスの確認が続いたため、いまはお調べできません。%(time)s以降に、もう一度お試しください。"
+              "お急ぎのときは %(phone)s へお電話ください。", time=time_words(refusal.again_at),
+              phone=current_settings().contact_phone)
+        ]  # fmt: skip
+        return refusal
+    return None
+
+
+def _refuse_request(form: CustomerForm) -> Refusal | None:
+    """Count a request that is sent: asked for and taken back again and again, it would flood an agency."""
+    try:
+        note_lookup(
+            current_session(), _owner_id(), per_hour=current_settings().agency_lookups_per_hour,
+            what="request",
+        )  # fmt: skip
+    except LookupsUsedUp as refusal:
+        form.agency_email.errors = [
+            _("申請が続いたため、いまはお送りできません。%(time)s以降に、もう一度お試しください。"
               "お急ぎのときは %(phone)s へお電話ください。", time=time_words(refusal.again_at),
               phone=current_settings().contact_phone)
         ]  # fmt: skip

@@ -26,12 +26,15 @@ class LookupsUsedUp(Refusal):
     status = 429
 
 
-def note_lookup(session: Session, owner_id: uuid.UUID, *, per_hour: int) -> None:
+def note_lookup(session: Session, owner_id: uuid.UUID, *, per_hour: int, what: str = "lookup") -> None:
     """Note that an owner looks an address up, before it is looked at; what is refused is not noted.
+
+    ``what``: "request" for a request that is sent, which mails an agency; it has a count of its own, so that
+    whoever finds the right address at last can send it.
 
     :raises LookupsUsedUp: there were as many within the hour.
     """
-    subject, now = credentials.digest(f"agency-lookup:{owner_id}"), clock.now()
+    subject, now = credentials.digest(f"agency-{what}:{owner_id}"), clock.now()
     lock_named(session, subject)
     recent = session.scalars(
         select(SignInFailure.at)

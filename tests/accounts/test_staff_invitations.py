@@ -155,6 +155,21 @@ def test_an_invitation_is_void_once_the_inviter_is_no_manager_or_suspended_or_th
     assert place_of(world) is None
 
 
+def test_inviting_and_withdrawing_again_and_again_mails_so_many_in_a_day(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idp.accounts.staff.service.MOST_IN_A_DAY", 2)
+    manager = world.browser(MANAGER)
+    for number in range(2):
+        invite(world, f"{number}@elsewhere.example")
+        page = manager.get("/agency/staff")
+        assert manager.submit(action_of(page, "/withdraw"), page=page).status_code == 303
+    refused = manager.submit(INVITE, email=NEW, role="viewer")
+    assert (refused.status_code, "招待が多すぎます" in refused.text) == (429, True)
+    with time_machine.travel(clock.now() + timedelta(days=1, minutes=1)):
+        invite(world)
+
+
 def test_another_agencys_invitation_does_not_replace_this_ones(world: World) -> None:
     link = invite(world)
     assert world.browser(RIVAL).submit(INVITE, email=NEW, role="viewer").status_code == 303

@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 from idp import clock
 from idp.demo import HANAKO, MINORU, SAKURA
 from tests.accounts.visitor import Visitor
+from tests.delegation.steps import end
 from tests.world import World
 
 LIMIT = "メールアドレスの確認が続いたため"
@@ -61,3 +62,15 @@ def test_confirming_what_was_found_is_no_lookup_and_neither_is_changing_ones_own
     page = look_up(owner, SAKURA.email)
     assert owner.submit("/account/edit", page=page, step="complete").status_code == 303
     assert world.grant(MINORU, SAKURA).state == "requested"
+
+
+def test_asking_and_taking_back_again_and_again_ends_before_it_floods_the_agency(world: World) -> None:
+    owner = world.browser(MINORU)
+    page = look_up(owner, SAKURA.email)
+    for _ in range(3):
+        assert owner.submit("/account/edit", page=page, step="complete").status_code == 303
+        end(world, world.grant(MINORU, SAKURA).id)
+    refused = owner.submit("/account/edit", page=page, step="complete")
+    assert refused.status_code == 429
+    assert "申請が続いたため" in refused.text
+    assert world.grant(MINORU, SAKURA).state == "withdrawn"

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from idp.errors import NotFound, Refusal
 
+MOST_IN_A_DAY = 200
+"""Invitations that one agency's managers may mail within a day, withdrawn ones too: nobody's mail is sent by us."""
 MOST_WAITING = 100
 """Invitations of one agency that may wait at once; whoever needs more is no agency inviting its staff."""
 
@@ -56,7 +58,7 @@ class InvitationOver(Refusal):
 
 
 class TooManyInvitations(Refusal):
-    """So many invitations of the agency wait already that some have to be answered or withdrawn first."""
+    """So many invitations of the agency wait, or were mailed within a day, that another has to wait."""
 
     status = 429
 

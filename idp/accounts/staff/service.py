@@ -6,7 +6,7 @@ invitation holds is asked anew each time: of the link, of whoever invited, and o
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -21,6 +21,7 @@ from idp.accounts.rules import AccountStatus, AddressTaken, AgencyStatus, LinkPu
 from idp.accounts.staff.models import StaffInvitation
 from idp.accounts.staff.places import hold_agency, hold_manager
 from idp.accounts.staff.rules import (
+    MOST_IN_A_DAY,
     MOST_WAITING,
     AnotherPerson,
     InvitationFacts,
@@ -64,7 +65,7 @@ def invite(
     happens at all: an older link stays good.
 
     :raises RoleMayNot: the person is no manager.
-    :raises TooManyInvitations: so many of the agency wait already.
+    :raises TooManyInvitations: so many of the agency wait already, or were mailed within a day.
     """
     if not may_mail_link(session, email, policy, now=now):
         return
@@ -88,6 +89,7 @@ def invite_again(
     """Mail an invitation that waits once more, with a new link and a new end.
 
     :raises NoSuchInvitation: it does not wait.
+    :raises TooManyInvitations: so many of the agency were mailed within a day.
     """
     agency_id = get_member_in_good_standing(session, account_id).agency_id
     email = _get_waiting(session, agency_id, invitation_id).email
@@ -238,6 +240,11 @@ def _store(
     ).all()  # fmt: skip
     waiting = select(func.count()).where(StaffInvitation.agency_id == agency.id, *_IS_WAITING)
     if (session.scalar(waiting) or 0) - len(earlier) >= MOST_WAITING:
+        raise TooManyInvitations
+    mailed = select(func.count()).where(
+        StaffInvitation.agency_id == agency.id, StaffInvitation.created_at > now - timedelta(days=1)
+    )
+    if by is not None and (session.scalar(mailed) or 0) >= MOST_IN_A_DAY:
         raise TooManyInvitations
     token, ends = links.issue_link(
         session, PURPOSE, email=email, lifetime=policy.lifetime, now=now,

@@ -59,7 +59,7 @@ def send_invitation() -> View:
         )  # fmt: skip
     except TooManyInvitations:
         discard()
-        form.form_errors.append(_("招待中の方が多すぎます。返事のない招待を取り消してから、お試しください。"))
+        form.form_errors.append(_too_many())
         return _show_invite(form, status=TooManyInvitations.status)
     _say_sent(form.email.data or "")
     return redirect(url_for(".index"), code=303)
@@ -76,6 +76,10 @@ def invite_again(invitation_id: UUID) -> View:
         )  # fmt: skip
     except NoSuchInvitation:
         return _gone()
+    except TooManyInvitations:
+        discard()
+        flash(_too_many(), "error")
+        return redirect(url_for(".index"), code=303)
     flash(_("招待メールをもう一度お送りします。前のリンクは使えなくなります。"), "success")
     return redirect(url_for(".index"), code=303)
 
@@ -98,6 +102,10 @@ def invitation_policy(settings: Settings) -> LinkPolicy:
         lifetime=timedelta(seconds=settings.staff_invitation_lifetime),
         mails_per_hour=settings.mails_per_recipient_hour, mails_per_day=settings.mails_per_recipient_day,
     )  # fmt: skip
+
+
+def _too_many() -> str:
+    return str(_("招待が多すぎます。返事のない招待を取り消すか、明日になってから、もう一度お試しください。"))
 
 
 def _say_sent(email: str) -> None:
