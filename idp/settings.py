@@ -153,7 +153,7 @@ class Settings(BaseSettings):
     staff_invitation_lifetime: int = 7 * 24 * 3600
     """Life of the link in the mail that invites a member of staff."""
     agency_lookups_per_hour: int = 20
-    """Addresses of agencies that one owner can look up in an hour; the page is no directory."""
+    """Addresses of agencies that one owner can look up, and requests they can send, in an hour."""
     exchanges_per_minute: int = 30
     """Token exchanges that one member of staff may ask for in a minute, refused ones too."""
     system_exchanges_per_minute: int = 600
