@@ -7,7 +7,7 @@ from enum import StrEnum
 from idp.errors import NotFound, Refusal
 
 MOST_IN_A_DAY = 200
-"""Invitations that one agency's managers may mail within a day, withdrawn ones too: nobody's mail is sent by us."""
+"""Invitations that one agency may mail within a day, withdrawn ones too: we send nobody's mail."""
 MOST_WAITING = 100
 """Invitations of one agency that may wait at once; whoever needs more is no agency inviting its staff."""
 
