@@ -155,7 +155,7 @@ def test_owners_are_handed_over_one_by_one_or_all_at_once_also_from_whoever_left
     assert manager.get(f"{path}.csv").status_code == 405
     file = manager.submit(f"{path}.csv", page=manager.get(path))
     assert file.mimetype == "text/csv"
-    assert str(HANAKO.user_id) in file.data.decode("utf-8-sig")
+    assert f"{HANAKO.user_id},{HANAKO.name},連携中," in file.data.decode("utf-8-sig")
     [noted] = [event for event in world.events() if event.event == Event.LIST_EXPORTED]
     assert noted.actor_id == world.account(MANAGER).id
     assert noted.data == {"rows": 1, "with_data": 1, "member": str(leaver)}

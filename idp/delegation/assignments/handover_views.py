@@ -15,6 +15,7 @@ from idp.accounts.staff.rules import NoSuchMember
 from idp.delegation.assignments import groups, handover
 from idp.delegation.assignments.forms import AssigneeForm, as_ids
 from idp.delegation.assignments.rules import AssigneeUnknown
+from idp.delegation.bulk.export import IN_WORDS
 from idp.unit_of_work import current_session, discard
 from idp.web import day_words
 
@@ -61,9 +62,10 @@ def download(member_id: UUID) -> View:
     """Give the whole list as a file; that it left the house is noted, as of every list."""
     manager, member = current_manager(), _member(member_id)
     rows = [
-        (line.user_id, line.name, line.state, day_words(line.last_used_at) if line.last_used_at else None)
+        (line.user_id, line.name, IN_WORDS[line.state],
+         day_words(line.last_used_at) if line.last_used_at else None)
         for line in handover.export_lines(current_session(), manager, member, now=clock.now())
-    ]
+    ]  # fmt: skip
     header = [_("ユーザーID"), _("氏名"), _("状態"), _("最後の代理ログイン")]
     file = Response(csv_files.write_rows(header, rows), content_type=csv_files.CONTENT_TYPE)
     file.headers["Content-Disposition"] = 'attachment; filename="handover.csv"'
