@@ -2,14 +2,14 @@
 
 import uuid
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from idp import clock
 from idp.accounts.folding import fold_digits, fold_email, fold_search
 from idp.accounts.models import Account, Agency, ChangedOwner, Member, OwnerProfile
 from idp.accounts.rules import AgencyNotActive, AgencyStatus, NotAMember
-from idp.db import insert_once, is_storable
+from idp.db import insert_or_repeat, is_storable
 
 
 def find_account(session: Session, account_id: uuid.UUID) -> Account | None:
@@ -81,11 +81,10 @@ def find_open_agency(session: Session, email: str) -> Agency | None:
 def note_change(session: Session, account_id: uuid.UUID) -> None:
     """Leave word that an owner's name, address or products change with this transaction.
 
-    A note that lies there already is written anew: whoever is just reading what it was about must not
-    take it away without having seen this change too.
+    A note that lies there already is written anew, in one statement: whoever is just reading what it was
+    about must not take it away without having seen this change too.
     """
-    now = clock.now()
-    if not insert_once(session, ChangedOwner, {"account_id": account_id, "changed_at": now}):
-        session.execute(
-            update(ChangedOwner).where(ChangedOwner.account_id == account_id).values(changed_at=now)
-        )
+    note = {"account_id": account_id, "changed_at": clock.now()}
+    insert_or_repeat(
+        session, ChangedOwner, [note], key=("account_id",), repeat=lambda new: {"changed_at": new.changed_at}
+    )

@@ -96,6 +96,17 @@ def test_what_is_reported_was_done_within_the_proxy_login(
         assert answer.get_json()["errors"][0]["field"] == "at"
 
 
+def test_a_refusal_names_the_place_of_each_faulty_report_in_the_call(world: World, desk: Desk) -> None:
+    """The relying party gives up those that are named, and sends the others again."""
+    sid, token = desk.act().claims["sid"], own_token(desk.mypage)
+    assert report(world, sid, token, activity("known")).status_code == 201
+    late = clock.iso(clock.now() + timedelta(days=1))
+    sent = [activity("known"), activity("a-1"), activity("a-2", at=late), activity("a-3")]
+    refused = report(world, sid, token, *sent).get_json()
+    assert [(one["index"], one["field"]) for one in refused["errors"]] == [(2, "at")]
+    assert report(world, sid, token, *(one for one in sent if one["id"] != "a-2")).status_code == 201
+
+
 def test_nothing_is_reported_of_the_time_after_a_revocation(world: World, desk: Desk) -> None:
     sid, began = desk.act().claims["sid"], clock.now()
     end(world, world.grant().id)

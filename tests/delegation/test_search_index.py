@@ -1,8 +1,9 @@
 """The copy of an owner's words beside each open grant: it follows the owner, and ends with the grant."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, text, update
 
 from idp import clock
 from idp.accounts.models import Account, ChangedOwner, Product
@@ -12,6 +13,7 @@ from idp.accounts.profile.service import OwnerDetails, update_owner
 from idp.delegation import search_index
 from idp.delegation.models import Grant, GrantProduct
 from idp.demo import HANAKO, ICHIRO, MINORU, TADASHI, UNCLAIMED
+from tests.databases import on_postgres
 from tests.delegation.steps import answer, ask, end
 from tests.world import World
 
@@ -83,3 +85,18 @@ def test_a_change_that_is_not_stored_leaves_no_note_and_a_second_one_renews_it(w
     world.write(lambda session: note_change(session, owner_id))
     assert world.read(lambda session: session.get_one(ChangedOwner, owner_id)).changed_at > first
     assert world.read(lambda session: session.get_one(Account, owner_id)).name == MINORU.name
+
+
+@on_postgres
+def test_a_change_that_comes_while_the_worker_is_looking_leaves_a_note(world: World) -> None:
+    owner_id, waiting = world.account(MINORU).id, text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    world.write(lambda session: note_change(session, owner_id))
+    with ThreadPoolExecutor(1) as owner, world.database.open_session(writes=True) as worker:
+        worker.execute(select(ChangedOwner).with_for_update()).all()
+        change = owner.submit(world.write, lambda session: note_change(session, owner_id))
+        while not worker.scalar(waiting):
+            assert not change.done()
+        worker.execute(delete(ChangedOwner))
+        worker.commit()
+        change.result(timeout=10)
+    assert world.read(lambda session: session.get(ChangedOwner, owner_id)) is not None

@@ -97,19 +97,20 @@ def read_reports(body: bytes) -> list[Report]:
     return reports
 
 
-def check_times(reports: list[Report], *, started_at: datetime, ends_at: datetime, now: datetime) -> None:
+def check_times(
+    reports: Mapping[int, Report], *, started_at: datetime, ends_at: datetime, now: datetime
+) -> None:
     """Check that everything was done within the proxy login, give or take the skew of two clocks.
 
-    ``ends_at`` is when it ended, or will end at the latest.
+    ``reports`` by their place in the call, which the refusal names. ``ends_at`` is when it ended, or will end
+    at the latest.
 
     :raises ReportsRefused: it was not.
     """
     earliest, latest = started_at - CLOCK_SKEW, min(ends_at, now) + CLOCK_SKEW
     remedy = f"say when it was done, from {started_at:%Y-%m-%dT%H:%M:%SZ} to {min(ends_at, now):%H:%M:%SZ}"
     faults = [
-        Fault(index, "at", remedy)
-        for index, report in enumerate(reports)
-        if not earliest <= report.at <= latest
+        Fault(index, "at", remedy) for index, report in reports.items() if not earliest <= report.at <= latest
     ]
     if faults:
         raise ReportsRefused(tuple(faults))

@@ -51,7 +51,8 @@ def report_activities(
         return known, 0
     if now > ends_at + REPORTED_UNTIL:
         raise ReportsTooLate(ends_at + REPORTED_UNTIL)
-    check_times(list(new.values()), started_at=act_as.started_at, ends_at=ends_at, now=now)
+    to_check = {index: one for index, one in enumerate(reports) if new.get(one.reference) is one}
+    check_times(to_check, started_at=act_as.started_at, ends_at=ends_at, now=now)
     if _count(session, sid) + len(new) > MOST_OF_A_LOGIN:
         raise ReportsTooMany
     # In one order, so that two calls with the same reports do not wait for each other in a circle.
