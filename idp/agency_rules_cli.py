@@ -20,7 +20,8 @@ from idp.delegation.conditions.rules import (
     read_networks,
 )
 from idp.delegation.conditions.service import SetBy, conditions_of, set_conditions
-from idp.operator_cli import agency, operators_database
+from idp.operator_cli import agency
+from idp.operator_names import AGENCY, operators_database
 from idp.unit_of_work import unit_of_work
 
 NONE = "none"
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 @click.command("rules")
-@click.argument("agency_id", type=click.UUID)
+@click.argument("agency_id", type=AGENCY, metavar="AGENCY")
 @click.option("--reason/--no-reason", default=None, help="Whether members must give the owner a reason.")
 @click.option("--max-age", metavar="SECONDS", help="How long ago the password may have been given.")
 @click.option("--hours", metavar="8:00-20:00", help="When proxy logins may begin, in Japan.")
@@ -43,7 +44,8 @@ def rules(
     `none` takes a demand back. What the agency itself demands holds beside yours.
     """
     with unit_of_work(operators_database()) as session:
-        if session.get(Agency, agency_id) is None:
+        found = session.get(Agency, agency_id)
+        if found is None:
             raise click.ClickException("No such agency. `idp agency list` lists them.")
         present = conditions_of(session, agency_id, SetBy.OPERATOR)
         try:
@@ -58,8 +60,9 @@ def rules(
         except ConditionUnreadable as error:
             raise click.ClickException(f"{error.what}, or `{NONE}`.") from error
         set_conditions(session, agency_id, SetBy.OPERATOR, wanted, actor_id=None)
+        click.echo(f"{found.name}: what is demanded of a proxy login")
         for by in SetBy:
-            click.echo(f"{by}: {_line(conditions_of(session, agency_id, by))}")
+            click.echo(f"  by the {by}: {_line(conditions_of(session, agency_id, by))}")
 
 
 def _read(text: str | None, read: Callable[[str], T], *, unchanged: T, nothing: T) -> T:

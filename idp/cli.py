@@ -73,7 +73,13 @@ def main() -> None:
     sys.exit(1)
 
 
-@click.group()
+_EPILOG = (
+    "An owner is on the telephone: `idp owner show WHO` shows what runs, who was there, and the command "
+    "for each next step. Its times, and those of every list for operators, are Japan's."
+)
+
+
+@click.group(epilog=_EPILOG)
 def cli() -> None:
     """The identity provider of the owners' club."""
 

@@ -8,12 +8,10 @@ from typing import Any, BinaryIO
 import click
 from sqlalchemy.orm import Session
 
-from idp import clock
 from idp.accounts.models import Account, Agency
-from idp.accounts.people import find_account_by_email
 from idp.delegation.disclosures.models import Disclosure
 from idp.delegation.disclosures.reading import LARGEST_FILE, Scope, TooManyRecords, export_records
-from idp.operator_cli import operators_database
+from idp.operator_names import AGENCY, get_person, japan, operators_database
 from idp.unit_of_work import unit_of_work
 
 Command = Callable[..., None]
@@ -22,8 +20,8 @@ Command = Callable[..., None]
 def _narrowed(command: Command) -> Command:
     """Give a command the options that say whose records, and of which days."""
     for option in (
-        click.option("--owner", help="Address of an owner; the account id once the account is deleted."),
-        click.option("--agency", type=click.UUID, help="Id of an agency (`idp agency list`)."),
+        click.option("--owner", help="Address or ユーザーID; the account id once it is deleted."),
+        click.option("--agency", type=AGENCY, help="Id or 販売店ID of an agency (`idp agency list`)."),
         click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, in Japan."),
         click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last day, included."),
     ):
@@ -43,14 +41,13 @@ def _scope(
 
 
 def _owner_id(session: Session, owner: str) -> uuid.UUID:
-    person = find_account_by_email(session, owner.strip().lower())
     try:
-        person = person or session.get(Account, uuid.UUID(owner))
+        deleted = session.get(Account, uuid.UUID(owner))
     except ValueError:
-        person = None
-    if person is None:
-        raise click.ClickException("No account has this address or id.")
-    return person.id
+        return get_person(session, owner).id
+    if deleted is None:
+        raise click.ClickException("No account has this id.")
+    return deleted.id
 
 
 def _day(moment: datetime | None) -> date | None:
@@ -68,9 +65,11 @@ def disclosure_list(**narrowed: Any) -> None:
     """List the newest records of an owner or an agency, for the telephone."""
     with unit_of_work(operators_database(), writes=False) as session:
         chosen = _scope(session, **narrowed).chosen().order_by(Disclosure.at.desc()).limit(50)
-        for record in session.scalars(chosen):
+        records = session.scalars(chosen).all()
+        click.echo(f"{len(records)} records, the newest first; `idp disclosure export` writes all of them")
+        for record in records:
             click.echo(
-                f"{clock.iso(record.at)}  {record.occasion:11} {record.owner_name} -> "
+                f"{japan(record.at)}  {record.occasion:11} {record.owner_name} -> "
                 f"{record.recipient_name}: {', '.join(record.items)}  ({record.wording})"
             )
 

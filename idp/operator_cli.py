@@ -6,32 +6,18 @@ from typing import TextIO
 
 import click
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from idp import clock
-from idp.accounts.models import Account, Agency
-from idp.accounts.people import find_account_by_email
+from idp.accounts.models import Agency
 from idp.accounts.products.service import Unit, add_units
-from idp.accounts.rules import AccountStatus
 from idp.audit.models import AuditEvent
-from idp.credentials import Sealer
-from idp.db import Database, make_engine
 from idp.delegation import service as delegation
 from idp.delegation import standing
 from idp.delegation.models import Grant
 from idp.delegation.rules import AgencyUnknown, GrantUnknown, TransitionRefused
 from idp.mail import operator as mail_operator
 from idp.mail.rules import DeadLetterExpired, DeadLetterUnknown
-from idp.settings import Settings
+from idp.operator_names import AGENCY, get_person, japan, operators_database, told_name
 from idp.unit_of_work import unit_of_work
-
-
-def operators_database() -> Database:
-    """Return the database that the settings name, for one command."""
-    settings = Settings.from_environment()
-    engine = make_engine(settings.database_url, threads=1)
-    click.get_current_context().call_on_close(engine.dispose)
-    return Database(engine, Sealer(settings.encryption_key))
 
 
 @click.group()
@@ -40,32 +26,36 @@ def account() -> None:
 
 
 @account.command("suspend")
-@click.argument("email")
-def account_suspend(email: str) -> None:
-    """Suspend an account: it can do nothing, and nobody can act for it, from the next request on."""
+@click.argument("who")
+def account_suspend(who: str) -> None:
+    """Suspend an account: it can do nothing, and nobody can act for it, from the next request on.
+
+    WHO is the address or the ユーザーID.
+    """
     with unit_of_work(operators_database()) as session:
-        person = _person(session, email)
+        person = get_person(session, who)
         if not standing.suspend_account(session, person.id):
-            raise click.ClickException(f"The account is {person.status}, not {AccountStatus.ACTIVE}.")
-    click.echo("The account is suspended.")
+            raise click.ClickException(
+                f"Nothing was changed: {told_name(person)} is {person.status} already."
+            )
+        told = told_name(person)
+    click.echo(f"Suspended: {told}. Signed out everywhere; proxy logins have ended.")
+    click.echo(f"Lift it with:  idp account reinstate {who}")
 
 
 @account.command("reinstate")
-@click.argument("email")
-def account_reinstate(email: str) -> None:
-    """Lift the suspension: what was active is active again, unless the agency is suspended too."""
+@click.argument("who")
+def account_reinstate(who: str) -> None:
+    """Lift the suspension: what was active is active again, unless the agency is suspended too.
+
+    WHO is the address or the ユーザーID.
+    """
     with unit_of_work(operators_database()) as session:
-        person = _person(session, email)
+        person = get_person(session, who)
         if not standing.reinstate_account(session, person.id):
-            raise click.ClickException(f"The account is {person.status}, not {AccountStatus.SUSPENDED}.")
-    click.echo("The account is active again.")
-
-
-def _person(session: Session, email: str) -> Account:
-    person = find_account_by_email(session, email)
-    if person is None:
-        raise click.ClickException("No account has this address.")
-    return person
+            raise click.ClickException(f"Nothing was changed: {told_name(person)} is {person.status}.")
+        told = told_name(person)
+    click.echo(f"Active again: {told}. The person and the agencies are told by mail.")
 
 
 @click.group()
@@ -75,21 +65,21 @@ def agency() -> None:
 
 @agency.command("list")
 def agency_list() -> None:
-    """List agencies."""
+    """List agencies: id, standing, 販売店ID, name. Commands take the id or the 販売店ID."""
     with unit_of_work(operators_database(), writes=False) as session:
         for row in session.scalars(select(Agency).order_by(Agency.created_at)):
             click.echo(f"{row.id}  {row.status:9} {row.email:32} {row.name}")
 
 
 @agency.command("suspend")
-@click.argument("agency_id", type=click.UUID)
+@click.argument("agency_id", type=AGENCY, metavar="AGENCY")
 def agency_suspend(agency_id: uuid.UUID) -> None:
     """Suspend an agency with all its grants and running proxy logins."""
     _suspend(agency_id, suspended=True)
 
 
 @agency.command("reinstate")
-@click.argument("agency_id", type=click.UUID)
+@click.argument("agency_id", type=AGENCY, metavar="AGENCY")
 def agency_reinstate(agency_id: uuid.UUID) -> None:
     """Lift the suspension: exactly the grants that were active are active again."""
     _suspend(agency_id, suspended=False)
@@ -97,11 +87,17 @@ def agency_reinstate(agency_id: uuid.UUID) -> None:
 
 def _suspend(agency_id: uuid.UUID, *, suspended: bool) -> None:
     with unit_of_work(operators_database()) as session:
+        found = session.get(Agency, agency_id)
+        if found is None:
+            raise click.ClickException("No such agency. `idp agency list` lists them.")
         try:
             moved = standing.set_agency_suspended(session, agency_id, suspended=suspended)
         except AgencyUnknown as error:
-            raise click.ClickException("No such agency, or it is in that standing already.") from error
-    click.echo(f"{moved} grants changed.")
+            raise click.ClickException(f"Nothing was changed: {found.name} is {found.status}.") from error
+        told = f"{found.name} is {found.status} now; {moved} grants changed"
+    click.echo(f"{told}. The agency and the owners are told by mail.")
+    if suspended:
+        click.echo(f"Lift it with:  idp agency reinstate {agency_id}")
 
 
 @click.group("delegation")
@@ -110,12 +106,14 @@ def delegation_group() -> None:
 
 
 @delegation_group.command("list")
-@click.argument("email")
-def delegation_list(email: str) -> None:
-    """List an owner's grants."""
+@click.argument("who")
+def delegation_list(who: str) -> None:
+    """List an owner's grants. WHO is the address or the ユーザーID."""
     with unit_of_work(operators_database(), writes=False) as session:
-        person = _person(session, email)
-        for grant in delegation.grants_of_owner(session, person.id):
+        person = get_person(session, who)
+        grants = delegation.grants_of_owner(session, person.id)
+        click.echo(f"{told_name(person)}: {len(grants)} grants and requests")
+        for grant in grants:
             click.echo(_line(grant))
 
 
@@ -128,15 +126,18 @@ def delegation_end(grant_id: uuid.UUID) -> None:
             grant = delegation.end_by_operator(session, grant_id)
         except GrantUnknown as error:
             raise click.ClickException(
-                "No such grant. `idp delegation list EMAIL` lists an owner's grants."
+                "No such grant. `idp delegation list WHO` lists an owner's grants."
             ) from error
         except TransitionRefused as error:
-            raise click.ClickException(f"The grant is {error.state} already.") from error
+            raise click.ClickException(f"Nothing was changed: the grant is {error.state} already.") from error
         click.echo(_line(grant))
+    click.echo(
+        "Ended. Owner and agency are told by mail; `idp owner show WHO` says when the apps have confirmed."
+    )
 
 
 def _line(grant: Grant) -> str:
-    until = clock.iso(grant.expires_at) if grant.expires_at else "-"
+    until = japan(grant.expires_at) if grant.expires_at else "-"
     return f"{grant.id}  {grant.state:10} until {until:20} {grant.agency.name}"
 
 
@@ -149,9 +150,13 @@ def mail() -> None:
 def mail_dead() -> None:
     """List dead letters."""
     with unit_of_work(operators_database(), writes=False) as session:
-        for letter in mail_operator.list_dead_letters(session):
+        letters = mail_operator.list_dead_letters(session)
+        click.echo(
+            f"{len(letters)} dead letters" + ("; send one again with `idp mail retry ID`" if letters else "")
+        )
+        for letter in letters:
             click.echo(
-                f"{letter.id}  {letter.topic:20} {letter.name:28} {clock.iso(letter.dead_at)}  "
+                f"{letter.id}  {letter.topic:20} {letter.name:28} {japan(letter.dead_at)}  "
                 f"{letter.attempts} attempts: {letter.last_error}"
             )
 
@@ -161,11 +166,11 @@ def mail_state() -> None:
     """Say how many deliveries wait, since when, where they fail, and how many were given up."""
     with unit_of_work(operators_database(), writes=False) as session:
         state, troubles = mail_operator.outbox_state(session), mail_operator.list_troubles(session)
-    since = f", the oldest due since {clock.iso(state.oldest_due_at)}" if state.oldest_due_at else ""
+    since = f", the oldest due since {japan(state.oldest_due_at)}" if state.oldest_due_at else ""
     click.echo(f"{state.waiting} waiting{since}; {state.dead} dead letters")
     for one in troubles:
         click.echo(
-            f"  {one.topic} {one.name}: {one.waiting} tried in vain since {clock.iso(one.since)}, "
+            f"  {one.topic} {one.name}: {one.waiting} tried in vain since {japan(one.since)}, "
             f"the last: {one.last_error}"
         )
 
@@ -202,7 +207,7 @@ def audit_list(limit: int) -> None:
             named = {"actor": event.actor_id, "owner": event.owner_id, "agency": event.agency_id,
                      "grant": event.grant_id, "client": event.client_id}  # fmt: skip
             facts = " ".join(f"{name}={value}" for name, value in {**named, **event.data}.items() if value)
-            click.echo(f"{event.number:6} {clock.iso(event.at)} {event.event:28} {facts}")
+            click.echo(f"{event.number:6} {japan(event.at)} {event.event:28} {facts}")
 
 
 @click.group()

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 from idp import clock
 from idp.accounts.models import Account
 from idp.accounts.people import find_owners
+from idp.accounts.products.service import list_products
+from idp.accounts.rules import AccountStatus
 from idp.delegation import history_words as words
 from idp.delegation import proxy_logins, service
 from idp.delegation.activities.rules import Action
@@ -23,7 +25,7 @@ from idp.delegation.history import ProxyLogin, all_proxy_logins, running_proxy_l
 from idp.delegation.models import Grant
 from idp.delegation.rules import GrantState, ProxyLoginUnknown
 from idp.oauth.clients import find_apps
-from idp.operator_cli import operators_database
+from idp.operator_names import operators_database
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 from idp.web import japanese_date, japanese_time
@@ -48,12 +50,14 @@ def owner() -> None:
 def owner_show(who: tuple[str, ...], last: int) -> None:
     """Show what runs for an owner, the grants, the last proxy logins, and the command for each next step.
 
-    WHO is the ユーザーID, the address, or the name and then the telephone number.
+    WHO is the ユーザーID, the address, the telephone number, or the name and then the number.
     """
     now = clock.now()
     with unit_of_work(operators_database(), writes=False) as session:
         person = _owner(session, who)
         _show_person(person)
+        products = list_products(session, person.id)
+        _section("Products", ("model", "serial number"), [(one.model, one.serial_number) for one in products])
         running = running_proxy_logins(session, person.id, find_apps=find_apps, now=now)
         _section("Going on now", _HEADS, [_line(login, now) for login in running])
         for login in running:
@@ -66,6 +70,7 @@ def owner_show(who: tuple[str, ...], last: int) -> None:
             if GrantState(grant.state).is_open:
                 click.echo(f"  end it:  idp delegation end {grant.id}   ({grant.agency.name})")
         _show_logins(session, person, last=last, now=now)
+        _show_next(person)
 
 
 @click.group("proxy-login")
@@ -79,7 +84,7 @@ def proxy_login() -> None:
 def proxy_login_list(who: tuple[str, ...], last: int) -> None:
     """List an owner's proxy logins with what was done and which app confirmed the end.
 
-    WHO is the ユーザーID, the address, or the name and then the telephone number.
+    WHO is the ユーザーID, the address, the telephone number, or the name and then the number.
     """
     with unit_of_work(operators_database(), writes=False) as session:
         _show_logins(session, _owner(session, who), last=last, now=clock.now())
@@ -107,7 +112,8 @@ def _owner(session: Session, who: tuple[str, ...]) -> Account:
     found = find_owners(session, *who[:2]) if len(who) <= 2 else []
     if not found:
         raise click.ClickException(
-            "No such owner. Give the ユーザーID (8 digits), the mail address, or name and telephone number:\n"
+            "No such owner. Give the ユーザーID (8 digits), the mail address, the telephone number,\n"
+            "or the whole name, or its reading, and then the telephone number:\n"
             '  idp owner show 10000001\n  idp owner show "鈴木 花子" 075-123-4567'
         )
     if len(found) > 1:
@@ -124,6 +130,23 @@ def _show_person(person: Account) -> None:
         f"{profile.prefecture}{profile.city}{profile.street}  TEL {profile.phone}  {person.email or '-'}"
     )
     click.echo(f"account {person.status}; mails about proxy logins: {_MAILS[profile.proxy_login_mail]}")
+
+
+def _show_next(person: Account) -> None:
+    assert person.owner is not None  # noqa: S101 - find_owners finds owners
+    number = person.owner.user_id
+    standing = ("in wrong hands", "suspend")
+    if person.status == AccountStatus.SUSPENDED:
+        standing = ("lift the suspension", "reinstate")
+    click.echo()
+    click.secho("Next, if it is wanted", bold=True)
+    for what, command in (
+        ("further back", f"proxy-login list {number} --last 100"),
+        ("what went to agencies", f"disclosure list --owner {number}"),
+        (standing[0], f"account {standing[1]} {number}"),
+        ("a house was sold", "product transfer SERIAL --to WHO"),
+    ):
+        click.echo(f"  {what + ':':23} idp {command}")
 
 
 def _show_logins(session: Session, person: Account, *, last: int, now: datetime) -> None:

@@ -16,7 +16,8 @@ from idp.accounts.staff import places
 from idp.accounts.staff.rules import LastManager, TooManyInvitations
 from idp.accounts.staff.service import invite_by_operator
 from idp.delegation.staff import service
-from idp.operator_cli import agency, operators_database
+from idp.operator_cli import agency
+from idp.operator_names import AGENCY, japan, operators_database
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 
@@ -27,19 +28,19 @@ def staff() -> None:
 
 
 @staff.command("list")
-@click.argument("agency_id", type=click.UUID)
+@click.argument("agency_id", type=AGENCY, metavar="AGENCY")
 def staff_list(agency_id: uuid.UUID) -> None:
     """List who is there, with role and last sign-in."""
     with unit_of_work(operators_database(), writes=False) as session:
         _agency(session, agency_id)
         for place in places.list_places(session, agency_id):
             member, last = place.member, place.last_sign_in
-            seen = clock.iso(last) if last else "-"
+            seen = japan(last) if last else "-"
             click.echo(f"{member.role:11} {seen:20} {member.account.email or '-':32} {member.account.name}")
 
 
 @staff.command("add-manager")
-@click.argument("agency_id", type=click.UUID)
+@click.argument("agency_id", type=AGENCY, metavar="AGENCY")
 @click.argument("email")
 def staff_add_manager(agency_id: uuid.UUID, email: str) -> None:
     """Make somebody of the staff a manager, or mail an invitation to whoever is not of the staff.
@@ -68,7 +69,7 @@ def staff_add_manager(agency_id: uuid.UUID, email: str) -> None:
 
 
 @staff.command("remove")
-@click.argument("agency_id", type=click.UUID)
+@click.argument("agency_id", type=AGENCY, metavar="AGENCY")
 @click.argument("email")
 def staff_remove(agency_id: uuid.UUID, email: str) -> None:
     """Remove somebody from the staff; sign-ins and proxy logins end with it, and the managers are told."""

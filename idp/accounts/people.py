@@ -25,7 +25,7 @@ def find_account_by_email(session: Session, email: str) -> Account | None:
 def find_owners(session: Session, who: str, phone: str = "") -> list[Account]:
     """Return the owners that somebody on the telephone may mean, a few at most.
 
-    ``who`` is a ユーザーID or an address; with ``phone`` it is a name or its reading.
+    ``who`` is a ユーザーID, a telephone number or an address; with ``phone`` it is a name or its reading.
     """
     query = select(Account).join(OwnerProfile, OwnerProfile.account_id == Account.id)
     if not is_storable(who):
@@ -35,8 +35,9 @@ def find_owners(session: Session, who: str, phone: str = "") -> list[Account]:
         meant = fold_search(who)
         return [one for one in named if meant in {fold_search(one.name), fold_search(one.furigana)}][:10]
     digits = fold_digits(who)
-    if digits.isascii() and digits.isdigit() and len(digits) <= 9:
-        return list(session.scalars(query.where(OwnerProfile.user_id == int(digits))))
+    if digits.isascii() and digits.isdigit():
+        named_by = OwnerProfile.user_id == int(digits) if len(digits) <= 9 else OwnerProfile.phone == digits
+        return list(session.scalars(query.where(named_by).limit(10)))
     return list(session.scalars(query.where(Account.email == fold_email(who))))
 
 

@@ -29,9 +29,10 @@ def test_the_operator_sets_each_condition_and_takes_it_back(world: World, idp: R
                 "203.0.113.0/24, 2001:db8::/32", "--per-hour", "20")  # fmt: skip
     assert shown.exit_code == 0, shown.output
     assert shown.output.splitlines() == [
-        "agency: a reason; password given at most 120 s ago",
+        "株式会社みらい電工: what is demanded of a proxy login",
+        "  by the agency: a reason; password given at most 120 s ago",
         (
-            "operator: password given at most 600 s ago; from 8:00-20:00; "
+            "  by the operator: password given at most 600 s ago; from 8:00-20:00; "
             "from 203.0.113.0/24 or 2001:db8::/32; at most 20 an hour"
         ),
     ]

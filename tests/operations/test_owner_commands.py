@@ -65,3 +65,24 @@ def test_a_proxy_login_that_does_not_exist_is_not_ended(idp: Run) -> None:  # no
 
 def test_columns_stand_below_each_other_in_japanese_too() -> None:
     assert in_columns([("a", "b"), ("あい", "c")]) == ["a     b", "あい  c"]
+
+
+def test_commands_take_what_is_said_on_the_telephone_and_name_who_is_meant(idp: Run) -> None:  # noqa: F811
+    said = f"{HANAKO.name} (ユーザーID 10000001, {HANAKO.email})"
+    assert said in idp("delegation", "list", "１０００００01").output
+    suspended = idp("account", "suspend", "10000001").output
+    assert f"Suspended: {said}" in suspended
+    assert "idp account reinstate 10000001" in suspended
+    assert "Nothing was changed" in idp("account", "suspend", " Hanako@Owner.example").output
+    assert (
+        "lift the suspension:    idp account reinstate 10000001" in idp("owner", "show", "0751234567").output
+    )
+    assert idp("account", "reinstate", HANAKO.email).exit_code == 0
+    stopped = idp("agency", "suspend", f" {MIRAI.email.upper()}").output
+    assert f"{MIRAI.name} is suspended now" in stopped
+    again = idp("agency", "suspend", MIRAI.email)
+    assert (again.exit_code, f"Nothing was changed: {MIRAI.name}" in again.output) == (1, True)
+    assert idp("agency", "rules", "nobody@x.example").exit_code == 2
+    asked = idp("account", "delete", "10000001")
+    assert (asked.exit_code, f"Delete the account of {said} for good?" in asked.output) == (1, True)
+    assert HANAKO.email in idp("owner", "show", "10000001").output
