@@ -61,7 +61,8 @@ def owner_show(who: tuple[str, ...], last: int) -> None:
         running = running_proxy_logins(session, person.id, find_apps=find_apps, now=now)
         _section("Going on now", _HEADS, [_line(login, now) for login in running])
         for login in running:
-            click.echo(f"  end it:  idp proxy-login end {login.session.id}")
+            since = japanese_time(login.session.started_at)
+            click.echo(f"  end it:  idp proxy-login end {login.session.id}   ({words.who(login)}, {since})")
         grants = service.grants_of_owner(session, person.id)
         _section(
             "Permissions", ("state", "agency", "until", "last used"), [_grant_line(grant) for grant in grants]

@@ -175,6 +175,22 @@ def test_without_a_sign_in_prompt_none_is_refused_and_shows_nothing(mypage: Rely
     mypage.authorize(prompt="none").expect_error("login_required")
 
 
+@pytest.mark.parametrize("deviation", [{"prompt": "login"}, {"max_age": "0"}])
+def test_who_has_to_give_the_password_again_reads_so_and_need_not_type_the_address(
+    mypage: RelyingParty, hanako: Visitor, deviation: dict[str, str]
+) -> None:
+    with time_machine.travel(clock.now() + timedelta(seconds=5)):
+        path = mypage.authorize(hanako, **deviation).expect_sign_in()
+        page = hanako.get(path).text
+        wrong = hanako.submit(path, email=HANAKO.email, password="not the password")
+        other = hanako.get("/sign-in?next=/account").text
+    assert f'value="{HANAKO.email}"' in page
+    for shown in (page, wrong.text):
+        assert "もう一度パスワードをご入力ください" in shown
+        assert "このまま進む" not in shown
+    assert "このまま進む" in other
+
+
 @pytest.mark.parametrize("deviation", [{"prompt": "login"}, {"prompt": "select_account"}, {"max_age": "0"}])
 def test_who_is_asked_for_the_password_again_cannot_pass_with_the_old_sign_in(
     world: World, mypage: RelyingParty, hanako: Visitor, deviation: dict[str, str]

@@ -56,8 +56,12 @@ def agency_signs_in() -> View:
 
 
 def _hinted(form: SignInForm) -> SignInForm:
-    """Fill in the address that the application named that sent the person here (``g.login_hint``)."""
-    form.email.data = g.get("login_hint")
+    """Fill in the address that the application named that sent the person here (``g.login_hint``).
+
+    Who is signed in and has only to give the password again (``g.sign_in_anew``) need not type it either.
+    """
+    here = access.current_browser_session() if g.get("sign_in_anew") else None
+    form.email.data = g.get("login_hint") or (here.account.email if here else None)
     return form
 
 
@@ -65,7 +69,8 @@ def _show(template: str, form: SignInForm, *, status: int = 200) -> tuple[str, i
     target = own_path(request.args.get("next"), default="")
     if not target:
         _allow_way_to_portal()
-    return render_template(template, form=form, next=target, fits=_fits(form)), status
+    anew = bool(g.get("sign_in_anew"))
+    return render_template(template, form=form, next=target, fits=_fits(form), anew=anew), status
 
 
 def _sign_in(template: str, form: SignInForm) -> View:
