@@ -4,7 +4,7 @@ Chromium applies ``form-action`` to the whole chain of redirects after a POST: a
 authorization endpoint and from there to the relying party, so its page has to name the origin of that
 request's redirect URI, or the browser stops the redirect without a word. And the relying party may have said
 who is about to sign in (``login_hint``, OIDC Core §3.1.2.1); it is never carried in an address. Where it
-asked for a recent sign-in (``max_age``, ``prompt=login``), whoever is signed in has to give the password again.
+asked for a recent sign-in (``max_age``, ``prompt=login``), who is signed in has to give the password again.
 """
 
 import re
