@@ -81,7 +81,7 @@ class _Past:
     joins: Service | None = None
 
 
-_CUSTOMER = (Action.VIEWED, "氏名", "お客様情報（氏名、住所、電話番号、メールアドレスなど）",
+_CUSTOMER = (Action.VIEWED, "お客様情報", "お客様情報（氏名、住所、電話番号、メールアドレスなど）",
              "Customer information (name, address, telephone number, e-mail address and so on)")  # fmt: skip
 _SERVICES = (Action.VIEWED, "製品情報", "製品情報とサービスの加入状況",
              "Products and the services they have joined")  # fmt: skip

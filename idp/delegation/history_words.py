@@ -131,7 +131,9 @@ def _change(change: Change) -> list[str]:
 
 
 def _report(activity: Activity) -> str:
-    words = activity.description if _is_japanese() else activity.description_en or activity.description
+    if not _is_japanese() and activity.description_en:
+        return activity.description_en  # the kind of data has a Japanese name alone
+    words = activity.description
     return words if activity.item in words else _("%(item)s: %(words)s", item=activity.item, words=words)
 
 

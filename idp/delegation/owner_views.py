@@ -25,6 +25,7 @@ from idp.delegation.history import (
 )
 from idp.delegation.rules import GrantState, GrantUnknown, TransitionRefused
 from idp.unit_of_work import current_session, discard
+from idp.web import request_id
 
 OWNER_DELEGATIONS = Blueprint("owner_delegations", __name__, url_prefix="/account/delegations")
 View = str | tuple[str, int] | Response
@@ -117,4 +118,4 @@ def choose_mail() -> View:
 
 @OWNER_DELEGATIONS.errorhandler(GrantUnknown)
 def _unknown(_error: GrantUnknown) -> View:
-    return render_template("errors/404.html"), 404
+    return render_template("delegation/link_unknown.html", request_id=request_id()), 404

@@ -21,7 +21,7 @@ from idp.delegation.history import ProxyLogin, all_proxy_logins, get_proxy_login
 from idp.delegation.owner_views import chosen_agency, running_for_owner
 from idp.delegation.rules import GrantState, ProxyLoginUnknown
 from idp.unit_of_work import current_session
-from idp.web import current_settings, time_words
+from idp.web import current_settings, request_id, time_words
 
 OWNER_PROXY_LOGINS = Blueprint("owner_proxy_logins", __name__, url_prefix="/account/proxy-logins")
 MOST_ROWS = 10_000
@@ -102,4 +102,4 @@ def _login(sid: uuid.UUID) -> ProxyLogin:
 
 @OWNER_PROXY_LOGINS.errorhandler(ProxyLoginUnknown)
 def _unknown(_error: ProxyLoginUnknown) -> View:
-    return render_template("errors/404.html"), 404
+    return render_template("delegation/link_unknown.html", request_id=request_id()), 404

@@ -23,6 +23,8 @@ from tests.journeys.registering import SEVERAL, fill_in_agency, fill_in_owner, n
 from tests.journeys.stops import Chapter, Stop, pages
 from tests.mail.letters import EVERY_MAIL, post
 
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
 
 def agency_registers(club: Club, crowd: Crowd) -> Iterator[Stop]:
     """業者様の新規会員登録, with all that can become of a link."""
@@ -202,6 +204,7 @@ def proxy_login(club: Club, crowd: Crowd) -> Iterator[Stop]:
     home.press("今すぐ終了する")
     yield Stop("proxy-login-ended", home)
     yield Stop("proxy-login-over-already", home.open(address))
+    yield Stop("proxy-login-of-another", home.open(f"{club.idp}/account/proxy-logins/{UNKNOWN}/end"))
     act_for(staff, owner)
     revoke(home)
     yield Stop("proxy-over", staff.open(f"{club.mypage}/home"))
