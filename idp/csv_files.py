@@ -5,7 +5,7 @@ others: such a cell gets an apostrophe before it (OWASP, CSV Injection), which t
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 
 BOM = b"\xef\xbb\xbf"
@@ -18,11 +18,20 @@ Cell = str | int | None
 
 def write_rows(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """Return the whole file; None is an empty cell."""
-    file = StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow([_safe(cell) for cell in header])
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
-    return BOM + file.getvalue().encode("utf-8", "replace")
+    return b"".join(stream_rows(header, [rows]))
+
+
+def stream_rows(header: Sequence[str], batches: Iterable[Iterable[Sequence[Cell]]]) -> Iterator[bytes]:
+    """Yield the file piece by piece, one for each batch of rows, so that it need not be held as a whole."""
+    yield BOM + _written([header])
+    for rows in batches:
+        yield _written(rows)
+
+
+def _written(rows: Iterable[Sequence[Cell]]) -> bytes:
+    piece = StringIO(newline="")
+    csv.writer(piece).writerows([_safe(cell) for cell in row] for row in rows)
+    return piece.getvalue().encode("utf-8", "replace")
 
 
 def _safe(cell: Cell) -> Cell:

@@ -173,9 +173,10 @@ class World:
         """What browsers and relying parties speak to."""
         return self.app
 
-    def restart(self) -> None:
+    def restart(self, *, watched: bool = True) -> None:
         """Begin again with a new application, which knows nothing of what the last one has read."""
-        self._own_app = watch_promises(watch_error_words(create_app(self.settings, self.database)))
+        app = create_app(self.settings, self.database)
+        self._own_app = watch_promises(watch_error_words(app)) if watched else app
 
     @classmethod
     def copied(cls, template: Template, folder: Path) -> "World":

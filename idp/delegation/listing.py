@@ -24,7 +24,7 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, defer, joinedload, lazyload
 
 from idp.accounts.folding import search_words
 from idp.accounts.models import Account, Member, OwnerProfile
@@ -177,8 +177,10 @@ def ids_of_grants(
 def read_grants(session: Session, ids: Sequence[uuid.UUID]) -> list[Grant]:
     """Return these grants in this order, each with its owner."""
     statement: Select[Grant] = (
-        select(Grant).where(Grant.id.in_(ids)).options(joinedload(Grant.owner).joinedload(Account.owner))
-    )
+        select(Grant).where(Grant.id.in_(ids))
+        .options(joinedload(Grant.owner).joinedload(Account.owner), lazyload(Grant.agency))
+        .options(defer(Grant.search_text))
+    )  # fmt: skip
     rows = {grant.id: grant for grant in session.scalars(statement).unique()} if ids else {}
     return [rows[one] for one in ids if one in rows]
 
@@ -238,8 +240,10 @@ def _sorted_finds(
 ) -> list[_Place]:
     """Find first, then sort what was found: to walk along another order would jump all over the table."""
     finds = select(query.sort.key.label("key"), Grant.id.label("id")).where(*found, query.state.condition)
-    # In the order of the table, more or less. Without a limit SQLite would not keep to any order.
-    finds = finds.order_by(Grant.requested_at).limit(_NO_LIMIT)
+    if session.get_bind().dialect.name == "sqlite":
+        # In the order of the table, more or less; without a limit it would not keep to any order. PostgreSQL
+        # reads in that order of its own accord, and would sort.
+        finds = finds.order_by(Grant.requested_at).limit(_NO_LIMIT)
     hits = finds.cte("hits").prefix_with("MATERIALIZED")
     statement = select(hits.c.key, hits.c.id)
     if after is not None:

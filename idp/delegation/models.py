@@ -41,6 +41,8 @@ class Grant(Base):
               sqlite_where=OPEN, postgresql_where=OPEN),
         Index("ix_delegation_grants_agency_last_used", "agency_id", "state", "last_used_at", "id",
               sqlite_where=OPEN, postgresql_where=OPEN),
+        # How many there are of each state is counted in the smallest index.
+        Index("ix_delegation_grants_agency_state", "agency_id", "state"),
         Index("ix_delegation_grants_state_lapses_at", "state", "lapses_at"),
         Index("ix_delegation_grants_state_expires_at", "state", "expires_at"),
         Index("ix_delegation_grants_invitation_id", "invitation_id"),

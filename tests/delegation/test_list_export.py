@@ -1,16 +1,21 @@
 """登録ユーザー一覧 as a file: who may take it along, what is in it, and what is recorded of that."""
 
 import csv
+from collections.abc import Sequence
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
+import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account
 from idp.audit.events import Event
 from idp.delegation.disclosures.models import Disclosure
+from idp.delegation.disclosures.service import record_disclosures
 from idp.demo import HANAKO, ICHIRO, MINORU, SETSUKO, TADASHI
-from tests.delegation.steps import ask
+from tests.delegation.steps import ask, end
 from tests.world import APPROVER, LOGIN_ONLY, MANAGER, VIEWER, World
 
 PATH = "/agency/owners-export"
@@ -62,6 +67,32 @@ def test_a_name_that_is_a_formula_calculates_nothing(world: World) -> None:
     )
     [row] = [row for row in rows_of(export(world)) if row[0] == str(MINORU.user_id)]
     assert row[2:4] == ["'=1+1", "'@SUM(A1)"]
+
+
+def test_others_write_while_the_file_is_read_and_what_ends_then_is_left_empty(world: World) -> None:
+    answer = export(world)
+    pieces = answer.iter_encoded()
+    assert next(pieces).startswith(b"\xef\xbb\xbf")
+    end(world, world.grant(HANAKO).id)
+    rest = b"".join(pieces).decode()
+    assert str(HANAKO.user_id) in rest
+    assert (ICHIRO.name in rest, HANAKO.name in rest, HANAKO.serials[0] in rest) == (True, False, False)
+
+
+def test_nobody_waits_for_an_export_to_be_recorded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row of each owner is stored by itself here, and by then others have written."""
+    monkeypatch.setattr("idp.delegation.bulk.export.RECORDED_AT_ONCE", 1)
+    found = []
+
+    def record(session: Session, grant_ids: Sequence[UUID], **what: Any) -> None:
+        found.append(world.count(Disclosure))
+        record_disclosures(session, grant_ids, **what)
+
+    monkeypatch.setattr("idp.delegation.bulk.export.record_disclosures", record)
+    before = world.count(Disclosure)
+    export(world)
+    assert found == [before, before + 1]
+    assert len([event for event in world.events() if event.event == Event.LIST_EXPORTED]) == 1
 
 
 def test_only_those_who_decide_take_the_list_along(world: World) -> None:

@@ -11,7 +11,7 @@ from idp.db import is_storable
 from idp.delegation.bulk.export import export_list
 from idp.delegation.bulk.forms import ExportForm
 from idp.delegation.listing import Query, StateFilter
-from idp.unit_of_work import current_session
+from idp.unit_of_work import current_database, discard
 
 LIST_EXPORT = Blueprint("list_export", __name__, url_prefix="/agency/owners-export")
 LONGEST_SEARCH = 254
@@ -33,7 +33,8 @@ def export() -> str | tuple[str, int] | Response:
     if not form.validate() or not is_storable(text):
         return _ask(form, status=400)
     query = Query(state=StateFilter(form.state.data), text=text)
-    answer = Response(export_list(current_session(), member, query), content_type=CONTENT_TYPE)
+    discard()  # nothing to store, and on SQLite nobody else could write meanwhile
+    answer = Response(export_list(current_database(), member.account_id, query), content_type=CONTENT_TYPE)
     name = f"owners-{clock.now().astimezone(clock.JST):%Y%m%d}.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

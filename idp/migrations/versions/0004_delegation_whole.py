@@ -408,6 +408,7 @@ def _add_columns() -> None:
             sqlite_where=sa.text("state IN ('requested', 'active', 'suspended')"),
             postgresql_where=sa.text("state IN ('requested', 'active', 'suspended')"),
         )
+        batch_op.create_index("ix_delegation_grants_agency_state", ["agency_id", "state"], unique=False)
         batch_op.create_index("ix_delegation_grants_invitation_id", ["invitation_id"], unique=False)
         batch_op.create_index("ix_delegation_grants_state_expires_at", ["state", "expires_at"], unique=False)
         batch_op.create_index("ix_delegation_grants_state_lapses_at", ["state", "lapses_at"], unique=False)
