@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -285,3 +285,11 @@ def is_over(grant: Grant, now: datetime) -> bool:
 def owner_is_visible(grant: Grant, now: datetime) -> bool:
     """Tell whether the agency sees whose grant it is: the request waits, or what it allows is in force."""
     return grant.state in {GrantState.REQUESTED, GrantState.ACTIVE} and not is_over(grant, now)
+
+
+def owners_visible(now: datetime) -> ColumnElement[bool]:
+    """Return the condition on ``Grant`` that says the same of many."""
+    return or_(
+        and_(Grant.state == GrantState.REQUESTED, Grant.lapses_at > now),
+        and_(Grant.state == GrantState.ACTIVE, Grant.expires_at > now),
+    )

@@ -122,7 +122,7 @@ def measure_export(world: World) -> int:
     took, own = time.perf_counter() - begun, time.process_time() - worked
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     click.echo(
-        f"\nexport: {rows - 1} rows in {took:.1f} s ({recorded - begun:.1f} s to record them; own {own:.1f} s), "
+        f"\nexport: {rows - 1} rows in {took:.1f} s ({recorded - begun:.1f} s to record; own {own:.1f} s), "
         f"{memory:.0f} MB more memory; a writer beside it waited {max(waited):.0f} ms at most"
     )
     return int(max(waited) > 1000)

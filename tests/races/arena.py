@@ -42,6 +42,7 @@ class Answer:
     body: str
     sent_at: float
     answered_at: float
+    retry_after: str = ""
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -136,7 +137,8 @@ class Arena:
         connection.request(message.method, message.path, message.body or None, headers)
         response = connection.getresponse()
         body = response.read().decode()
-        return Answer(response.status, response.headers.get("Location", ""), body, sent_at, time.monotonic())
+        location, retry = (response.headers.get(name, "") for name in ("Location", "Retry-After"))
+        return Answer(response.status, location, body, sent_at, time.monotonic(), retry)
 
     def failures(self) -> list[str]:
         """Return every line of the log that tells of an error."""

@@ -1,7 +1,7 @@
 """登録ユーザー一覧 as a file: the rows of the list, with the owner's data as far as the list shows it.
 
-With 50,000 owners it takes seconds, in which everybody else goes on writing: what leaves is recorded first, in
-short transactions, and then read batch by batch while it is sent. What ends meanwhile is left empty.
+With 50,000 owners it takes seconds, in which everybody else goes on writing: what leaves is recorded first,
+in short transactions, and then read batch by batch while it is sent. What ends meanwhile is left empty.
 """
 
 import uuid
@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import select
 
 from idp import clock
 from idp.accounts.models import Account, Member, OwnerProfile
@@ -27,6 +27,7 @@ from idp.delegation.listing import Query, ids_of_grants
 from idp.delegation.models import Grant
 from idp.delegation.permissions.products import select_visible_products
 from idp.delegation.rules import GrantState
+from idp.delegation.service import owners_visible
 from idp.unit_of_work import unit_of_work
 
 BATCH = 500
@@ -60,7 +61,7 @@ def export_list(database: Database, account_id: uuid.UUID, query: Query) -> Iter
     with unit_of_work(database, writes=False) as session:
         member = _exporter(get_member_in_good_standing(session, account_id))
         ids = ids_of_grants(session, member.agency_id, query, member=member)
-        shown = select(Grant.id).where(Grant.agency_id == member.agency_id, _is_shown(clock.now()))
+        shown = select(Grant.id).where(Grant.agency_id == member.agency_id, owners_visible(clock.now()))
         told = set(session.scalars(shown)).intersection(ids)
     with unit_of_work(database) as session:
         member = _exporter(get_member_in_good_standing(session, account_id))
@@ -86,14 +87,6 @@ def _batches(ids: Sequence[uuid.UUID], size: int) -> Iterator[list[uuid.UUID]]:
         yield some
 
 
-def _is_shown(now: datetime) -> ColumnElement[bool]:
-    """Say what a grant must be for the agency to see the owner's data."""
-    return or_(
-        and_(Grant.state == GrantState.REQUESTED, Grant.lapses_at > now),
-        and_(Grant.state == GrantState.ACTIVE, Grant.expires_at > now),
-    )
-
-
 def _rows(database: Database, ids: Sequence[uuid.UUID], told: set[uuid.UUID]) -> list[list[Cell]]:
     """Return the rows of a batch as they are now; nothing of those in which nobody was told of anything."""
     with unit_of_work(database, writes=False) as session:
@@ -102,7 +95,7 @@ def _rows(database: Database, ids: Sequence[uuid.UUID], told: set[uuid.UUID]) ->
             products.setdefault(grant_id, []).append((model, serial_number))
         found = session.execute(
             select(
-                Grant.id, _is_shown(clock.now()).label("is_shown"), Grant.state, OwnerProfile.user_id,
+                Grant.id, owners_visible(clock.now()).label("is_shown"), Grant.state, OwnerProfile.user_id,
                 Account.name, Account.furigana, Account.email,
                 OwnerProfile.prefecture, OwnerProfile.city, OwnerProfile.street,
                 Grant.requested_at, Grant.decided_at, Grant.expires_at, Grant.ended_at, Grant.last_used_at,
