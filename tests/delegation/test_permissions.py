@@ -46,12 +46,16 @@ def test_a_permission_is_registered_once_and_changed_in_place_with_a_record_of_i
 
 @pytest.mark.parametrize(
     ("deviation", "told"),
-    [({"act_as_permissions": ("garden.read",)}, "garden.read is not registered"), ({}, "at least one")],
-)
-def test_a_relying_party_that_supports_acting_needs_permissions_with_words(
+    [
+        ({"act_as_permissions": ("garden.read",)}, "garden.read is not registered"), ({}, "at least one"),
+        ({"act_as_permissions": (READ,)}, "mypage.read is mypage's"),
+    ],
+)  # fmt: skip
+def test_a_relying_party_that_supports_acting_needs_permissions_with_words_of_its_own(
     world: World, deviation: dict[str, tuple[str, ...]], told: str
 ) -> None:
     with pytest.raises(ClientMetadataRefused) as refused:
         third_party(world, act_as_supported=True, **deviation)
     assert (refused.value.field_name, told in refused.value.reason) == ("act_as_permissions", True)
-    third_party(world, act_as_supported=True, act_as_permissions=(MYAPP_READ.name,))
+    world.write(lambda session: register_permission(session, replace(MYAPP_READ, name="radio.read")))
+    third_party(world, act_as_supported=True, act_as_permissions=("radio.read",))
