@@ -4,6 +4,7 @@
 UPDATE in the transaction that writes the mail, so that of any number of workers one tells, and tells once.
 """
 
+import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 
 from flask_babel import force_locale
 from sqlalchemy import exists, or_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from idp import clock
@@ -25,6 +27,7 @@ from idp.delegation.models import ActAsSession, Grant
 from idp.delegation.proxy_logins import hold_grants_of
 from idp.mail.proxy_logins import LoginCard, proxy_logins_of_days
 
+log = logging.getLogger(__name__)
 IN_A_MAIL = 30
 SETTLED = timedelta(minutes=10)
 """What began before midnight is stored by then, however slow its transaction was."""
@@ -46,7 +49,20 @@ def send_daily_mails(session: Session, *, find_apps: FindApps, hour: int, limit:
         .order_by(OwnerProfile.account_id)
         .limit(limit)
     ).all()
-    return sum(_tell(session, owner, until=midnight, find_apps=find_apps) for owner in waiting)
+    return sum(_tell_one(session, owner, until=midnight, find_apps=find_apps) for owner in waiting)
+
+
+def _tell_one(session: Session, owner: OwnerProfile, *, until: datetime, find_apps: FindApps) -> int:
+    """Tell one owner; one whose mail cannot be written keeps nobody else waiting, and comes again."""
+    owner_id = owner.account_id
+    try:
+        with session.begin_nested():
+            return _tell(session, owner, until=until, find_apps=find_apps)
+    except OperationalError:
+        raise  # it is the database that fails, and the next owner would fare no better
+    except Exception:
+        log.exception("owner passed over: the daily mail of %s failed", owner_id)
+        return 0
 
 
 def choose_mail(

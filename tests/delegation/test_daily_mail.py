@@ -128,6 +128,19 @@ def test_of_two_workers_that_found_the_same_owner_one_tells(daily: World, partie
     assert len(told(daily)) == 1
 
 
+def test_an_owner_whose_mail_cannot_be_written_is_passed_over_and_told_later(
+    daily: World, parties: Parties
+) -> None:
+    act(daily, parties, EVENING)
+
+    def fail(*_asked: Any) -> Any:
+        raise ValueError
+
+    with time_machine.travel(MORNING, tick=False):
+        assert daily.write(lambda session: send_daily_mails(session, find_apps=fail, hour=7)) == 0
+        assert run(daily) == 1
+
+
 def test_no_change_of_the_choice_loses_or_doubles_any(world: World, parties: Parties) -> None:
     """Eight proxy logins; the two under 知らせない are told never, the others once each."""
     steps = [(None, 1), (DAILY, 1), (EACH, 3), (None, 4), (NEVER, 4), (DAILY, 4), (NEVER, 5), (DAILY, 5)]
