@@ -64,11 +64,17 @@ def agency_close(agency_id: uuid.UUID, *, yes: bool) -> None:
 @click.argument("serial")
 @click.option("--to", "who", metavar="WHO", help="Address or ユーザーID of the new owner.")
 @click.option("--release", is_flag=True, help="Nobody's, until its new owner registers it.")
-def product_transfer(serial: str, who: str | None, *, release: bool) -> None:
+@_YES
+def product_transfer(serial: str, who: str | None, *, release: bool, yes: bool) -> None:
     """Hand a product to another owner, as when a house is sold; nobody inherits the grants about it."""
     if (who is None) is not release:
         raise click.UsageError("Give --to WHO or --release.")
-    with unit_of_work(operators_database()) as session:
+    database, to = operators_database(), "nobody until its new owner registers it"
+    if who:
+        with unit_of_work(database, writes=False) as session:
+            to = told_name(get_person(session, who))
+    _ask(f"Hand {serial} for good to {to}?", yes=yes)
+    with unit_of_work(database) as session:
         person = get_person(session, who) if who else None
         try:
             ended = hand_over_product(session, serial, to=person.id if person else None)
@@ -82,7 +88,6 @@ def product_transfer(serial: str, who: str | None, *, release: bool) -> None:
             raise click.ClickException("It has just gone to somebody else.") from error
         except NotAnOwner as error:
             raise click.ClickException("The account is no owner's, or it is not active.") from error
-        to = told_name(person) if person else "nobody until its new owner registers it"
     click.echo(f"{serial} belongs to {to}; {ended} grants and requests ended.")
 
 

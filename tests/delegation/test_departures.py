@@ -157,7 +157,7 @@ def limited(world: World, owner: OwnerPart, serial: str, agency: AgencyPart) -> 
 
 def second_house(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let Hanako have another product than the one she has; return its serial number."""
-    operate(world, monkeypatch, "product", "transfer", UNCLAIMED[0], "--to", HANAKO.email)
+    operate(world, monkeypatch, "product", "transfer", "--yes", UNCLAIMED[0], "--to", HANAKO.email)
     return UNCLAIMED[0]
 
 
@@ -177,7 +177,7 @@ def test_a_sold_house_leaves_the_grants_and_ends_those_that_were_about_it_alone(
     whole, one = world.grant(HANAKO).id, limited(world, HANAKO, sold, SAKURA)
     answer(world, one, by=RIVAL)
     acting, letters = desk.act(), len(world.letters())
-    operate(world, monkeypatch, "product", "transfer", sold, "--to", ICHIRO.email)
+    operate(world, monkeypatch, "product", "transfer", "--yes", sold, "--to", ICHIRO.email)
     assert [state_of(world, grant).state for grant in (whole, one)] == ["active", "revoked"]
     assert serials(world, whole) == [kept]
     assert world.logout_calls() == [("mypage", acting.claims["sid"])]
@@ -203,7 +203,7 @@ def test_a_product_that_comes_back_does_not_come_back_into_a_limited_grant(
     }
     world.write(lambda s: limit_to(s, s.get_one(Grant, grant_id), [ids[kept]]))
     for to in (["--release"], ["--to", HANAKO.email]):
-        operate(world, monkeypatch, "product", "transfer", sold, *to)
+        operate(world, monkeypatch, "product", "transfer", "--yes", sold, *to)
     assert state_of(world, grant_id).state == "requested"
     assert serials(world, grant_id) == [kept]
 
@@ -213,7 +213,7 @@ def test_an_unlimited_grant_ends_with_the_last_product(world: World, monkeypatch
     for serial, state in zip(
         HANAKO.serials, ["active"] * (len(HANAKO.serials) - 1) + ["revoked"], strict=True
     ):
-        operate(world, monkeypatch, "product", "transfer", serial, "--release")
+        operate(world, monkeypatch, "product", "transfer", "--yes", serial, "--release")
         assert state_of(world, grant_id).state == state
 
 
@@ -221,7 +221,7 @@ def test_the_agencies_of_the_former_owner_see_nothing_of_the_next_one(
     world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for serial in HANAKO.serials:
-        operate(world, monkeypatch, "product", "transfer", serial, "--to", ICHIRO.email)
+        operate(world, monkeypatch, "product", "transfer", "--yes", serial, "--to", ICHIRO.email)
     for words in (HANAKO.serials[0], ICHIRO.email):
         listed = world.api("GET", f"/api/delegations?q={words}&state=active", desk.staff.access_token)
         assert listed.get_json()["items"] == []
@@ -241,7 +241,7 @@ def test_the_agencies_of_the_former_owner_see_nothing_of_the_next_one(
 def test_a_hand_over_that_cannot_be_says_why(
     world: World, monkeypatch: pytest.MonkeyPatch, command: list[str], words: str
 ) -> None:
-    assert words in refused(world, monkeypatch, "product", "transfer", *command)
+    assert words in refused(world, monkeypatch, "product", "transfer", "--yes", *command)
 
 
 # --- an agency closes -------------------------------------------------------------------------------------

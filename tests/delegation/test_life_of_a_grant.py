@@ -81,7 +81,7 @@ def remind(world: World) -> None:
 
 
 def sell(operate: Operate) -> None:
-    operate("product", "transfer", UNCLAIMED[0], "--release")
+    operate("product", "transfer", "--yes", UNCLAIMED[0], "--release")
 
 
 STEPS: dict[str, Callable[[World, UUID, Operate], object]] = {
@@ -120,7 +120,7 @@ def prepare(world: World, line: Line, operate: Operate) -> UUID:
     if "reminder" in line.step:
         end(world, world.grant(ICHIRO).id)  # or the agency would be reminded of that too
     if "house" in line.step:
-        operate("product", "transfer", UNCLAIMED[0], "--to", MINORU.email)
+        operate("product", "transfer", "--yes", UNCLAIMED[0], "--to", MINORU.email)
     grant_id = ask(world)
     if line.before != "requested":
         answer(world, grant_id)

@@ -86,3 +86,9 @@ def test_commands_take_what_is_said_on_the_telephone_and_name_who_is_meant(idp: 
     asked = idp("account", "delete", "10000001")
     assert (asked.exit_code, f"Delete the account of {said} for good?" in asked.output) == (1, True)
     assert HANAKO.email in idp("owner", "show", "10000001").output
+    handed = idp("product", "transfer", "HC-A10001WN1", "--to", "10000002")
+    assert (handed.exit_code, "田中 一郎 (ユーザーID 10000002, ichiro@owner.example)?" in handed.output) == (
+        1,
+        True,
+    )
+    assert "HC-A10001WN1" in idp("owner", "show", "10000001").output
