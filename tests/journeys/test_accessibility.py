@@ -22,7 +22,7 @@ NO_PAGES = {
     "idp static", "mypage static", "mypage rp.static", "portal rp.static",
     # Answers for machines.
     "idp accounts_api.agency", "idp accounts_api.products", "idp accounts_api.profile",
-    "idp assignments_api.list_staff", "idp conditions.rules", "idp handover.download",
+    "idp assignments_api.list_staff", "idp conditions.rules",
     "idp openapi.show_document",
     "idp entrance.robots", "idp entrance.security", "idp health.is_ready", "idp health.lives",
     "idp oauth_registration.registration",
