@@ -13,7 +13,7 @@ from idp.delegation.refused_attempts import page_of_refused_attempts
 from idp.unit_of_work import current_session
 
 REFUSED_ATTEMPT_PAGES = Blueprint("refused_attempts", __name__)
-LARGEST_NUMBER = 2**63 - 1
+LARGEST_NUMBER = 2**31 - 1
 
 _E, _T, _C, _L = ExchangeRefusal, TicketRefusal, ConditionRefusal, LimitRefusal
 _MISUSE = _l("ログインの情報が、正しい使い方ではありませんでした")

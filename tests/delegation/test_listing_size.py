@@ -26,7 +26,7 @@ def plans_of(world: World, token: str, **query: Any) -> str:
     lines = []
     with world.database.engine.connect() as connection:
         if postgres:  # a few rows would be scanned and sorted, which says nothing about many
-            for kind in ("seqscan", "bitmapscan", "incremental_sort"):
+            for kind in ("seqscan", "bitmapscan", "incremental_sort", "sort"):
                 connection.execute(text(f"SET enable_{kind} = off"))
         for statement, parameters in sent:
             if (

@@ -93,7 +93,7 @@ class Stage:
         ]
         revocation, *answers = self.arena.at_once([
             in_browser(self.owner, f"/account/delegations/{grant_id}/end", self._end_form(grant_id),
-                       delay=self.chance.uniform(0, SPREAD / 3)),
+                       delay=self._offset()),
             *(message for _kind, message in racing),
         ])  # fmt: skip
         assert revocation.status == 303, revocation
