@@ -11,16 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from idp import (
-    agency_rules_cli,
-    audit_cli,
-    client_cli,
-    clock,
-    departure_cli,
-    disclosure_cli,
-    owner_cli,
-    staff_cli,
-)
+from idp import clock, commands
 from idp.apply.command import apply
 from idp.audit.seals import seal
 from idp.credentials import Sealer
@@ -45,7 +36,6 @@ from idp.oauth.backchannel_logout import logout_deliverer, session_end_deliverer
 from idp.oauth.clients import find_apps
 from idp.oauth.models import SigningKey
 from idp.oauth.systems.events import grant_change_deliverer, security_event_deliverer
-from idp.operator_cli import GROUPS
 from idp.settings import Settings, SettingsRefused
 from idp.unit_of_work import unit_of_work
 
@@ -254,12 +244,7 @@ def key_withdraw(kid: str) -> None:
     click.echo(f"{kid} is withdrawn.")
 
 
-for group in (demo, apply, disclosure_cli.disclosure, *owner_cli.GROUPS, *client_cli.GROUPS, *GROUPS):
+for group in (demo, apply, *commands.GROUPS):
     cli.add_command(group)
-for group, command in (
-    *departure_cli.COMMANDS,
-    *agency_rules_cli.COMMANDS,
-    *staff_cli.COMMANDS,
-    *audit_cli.COMMANDS,
-):
+for group, command in commands.COMMANDS:
     group.add_command(command)

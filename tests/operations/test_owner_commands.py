@@ -4,10 +4,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from idp.commands.owners import in_columns
 from idp.delegation.models import ActAsSession
 from idp.delegation.rules import SessionEnd
 from idp.demo import HANAKO, MIRAI
-from idp.owner_cli import in_columns
 from tests.delegation.test_activities import activity, own_token, report
 from tests.oauth.desk import Desk, Parties
 from tests.operations.test_commands import Run, idp  # noqa: F401 - a fixture

@@ -18,6 +18,7 @@ from idp.accounts.models import Account
 from idp.accounts.people import find_owners
 from idp.accounts.products.service import list_products
 from idp.accounts.rules import AccountStatus
+from idp.commands.names import operators_database
 from idp.delegation import history_words as words
 from idp.delegation import proxy_logins, service
 from idp.delegation.activities.rules import Action
@@ -25,7 +26,6 @@ from idp.delegation.history import ProxyLogin, all_proxy_logins, running_proxy_l
 from idp.delegation.models import Grant
 from idp.delegation.rules import GrantState, ProxyLoginUnknown
 from idp.oauth.clients import find_apps
-from idp.operator_names import operators_database
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 from idp.web import japanese_date, japanese_time

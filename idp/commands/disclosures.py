@@ -9,9 +9,9 @@ import click
 from sqlalchemy.orm import Session
 
 from idp.accounts.models import Account, Agency
+from idp.commands.names import AGENCY, get_person, japan, operators_database
 from idp.delegation.disclosures.models import Disclosure
 from idp.delegation.disclosures.reading import LARGEST_FILE, Scope, TooManyRecords, export_records
-from idp.operator_names import AGENCY, get_person, japan, operators_database
 from idp.unit_of_work import unit_of_work
 
 Command = Callable[..., None]

@@ -9,6 +9,8 @@ from typing import TypeVar
 import click
 
 from idp.accounts.models import Agency
+from idp.commands.names import AGENCY, operators_database
+from idp.commands.operator import agency
 from idp.delegation.conditions.rules import (
     Conditions,
     ConditionUnreadable,
@@ -20,8 +22,6 @@ from idp.delegation.conditions.rules import (
     read_networks,
 )
 from idp.delegation.conditions.service import SetBy, conditions_of, set_conditions
-from idp.operator_cli import agency
-from idp.operator_names import AGENCY, operators_database
 from idp.unit_of_work import unit_of_work
 
 NONE = "none"

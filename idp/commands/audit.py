@@ -4,8 +4,8 @@ import click
 
 from idp import clock
 from idp.audit import seals
-from idp.operator_cli import audit
-from idp.operator_names import operators_database
+from idp.commands.names import operators_database
+from idp.commands.operator import audit
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 

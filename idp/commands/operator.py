@@ -10,13 +10,13 @@ from sqlalchemy import select
 from idp.accounts.models import Agency
 from idp.accounts.products.service import Unit, add_units
 from idp.audit.models import AuditEvent
+from idp.commands.names import AGENCY, get_person, japan, operators_database, told_name
 from idp.delegation import service as delegation
 from idp.delegation import standing
 from idp.delegation.models import Grant
 from idp.delegation.rules import AgencyUnknown, GrantUnknown, TransitionRefused
 from idp.mail import operator as mail_operator
 from idp.mail.rules import DeadLetterExpired, DeadLetterUnknown
-from idp.operator_names import AGENCY, get_person, japan, operators_database, told_name
 from idp.unit_of_work import unit_of_work
 
 

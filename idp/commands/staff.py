@@ -15,9 +15,9 @@ from idp.accounts.rules import AgencyStatus
 from idp.accounts.staff import places
 from idp.accounts.staff.rules import LastManager, TooManyInvitations
 from idp.accounts.staff.service import invite_by_operator
+from idp.commands.names import AGENCY, japan, operators_database
+from idp.commands.operator import agency
 from idp.delegation.staff import service
-from idp.operator_cli import agency
-from idp.operator_names import AGENCY, japan, operators_database
 from idp.settings import Settings
 from idp.unit_of_work import unit_of_work
 

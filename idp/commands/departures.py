@@ -7,10 +7,10 @@ import click
 from idp.accounts.departures import AccountUnknown, AgencyGone, LastManagerLeaves
 from idp.accounts.models import Agency
 from idp.accounts.rules import NotAnOwner, SerialTaken, SerialUnknown, SerialYours
+from idp.commands.names import AGENCY, get_person, operators_database, told_name
+from idp.commands.operator import account, agency, product
 from idp.delegation.departures import hand_over_product
 from idp.oauth.departures import close_agency, delete_account
-from idp.operator_cli import account, agency, product
-from idp.operator_names import AGENCY, get_person, operators_database, told_name
 from idp.unit_of_work import unit_of_work
 
 _YES = click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
