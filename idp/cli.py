@@ -21,9 +21,9 @@ from idp.delegation.disclosures.service import erase_old
 from idp.delegation.passing_time import let_time_pass
 from idp.delegation.reminders import send_reminders
 from idp.delegation.search_index import keep_up
-from idp.demo_cli import demo
-from idp.demo_postgres import PostgresCannotStart
-from idp.demo_processes import DemoCannotStart
+from idp.demo.cli import demo
+from idp.demo.postgres import PostgresCannotStart
+from idp.demo.processes import DemoCannotStart
 from idp.housekeeping import sweep
 from idp.lingering import Lingering
 from idp.log import configure_logging

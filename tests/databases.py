@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from idp.db import database_url, make_engine
-from idp.demo_postgres import PostgresServer
+from idp.demo.postgres import PostgresServer
 
 SQLITE, POSTGRES = "sqlite", "postgres"
 HASTE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",

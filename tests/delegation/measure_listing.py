@@ -26,7 +26,7 @@ from sqlalchemy import event, func, select, text, update
 from idp import clock
 from idp.delegation.models import Grant
 from idp.demo import PPA
-from idp.demo_large import LARGE_SIZE, load_large
+from idp.demo.large import LARGE_SIZE, load_large
 from tests.databases import POSTGRES, SQLITE, Databases
 from tests.oauth.relying_party import parties_of
 from tests.world import World, make_template

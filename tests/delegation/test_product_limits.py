@@ -16,7 +16,7 @@ from idp.delegation.permissions.service import register_permission
 from idp.delegation.permissions.wordings import find_wording
 from idp.delegation.rules import READ, WRITE
 from idp.demo import HANAKO, ICHIRO, SAKURA
-from idp.demo_permissions import MYPAGE_PERMISSIONS
+from idp.demo.permissions import MYPAGE_PERMISSIONS
 from idp.oauth.models import Client
 from tests.accounts.visitor import Visitor, forms_of
 from tests.clients_of_the_world import MYAPP_READ

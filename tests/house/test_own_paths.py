@@ -22,7 +22,7 @@ COMPARED = {
     "idp/failures.py": "which answers are for machines, by the path inside of the application",
     "idp/log.py": "which paths end in a secret",
     "idp/mounting.py": "where the issuer's path is cut off",
-    "idp/demo_processes.py": "the demo is at the root of its own ports",
+    "idp/demo/processes.py": "the demo is at the root of its own ports",
 }
 """Files that name paths to compare with, never to link to."""
 

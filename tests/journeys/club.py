@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 from sqlalchemy import Engine
 
-from idp.demo_processes import DemoFolder, Ports, Processes, open_database, prepare_data
+from idp.demo.processes import DemoFolder, Ports, Processes, open_database, prepare_data
 from tests.personas import Casting
 
 _ENTRY = re.compile(r'<a href="/dev/mails/([0-9a-f-]{36})">')

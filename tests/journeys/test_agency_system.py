@@ -24,7 +24,7 @@ from clients.nightly_report.listener import Listener
 from idp import clock
 from idp.accounts.models import Account, Member, Product
 from idp.demo import HANAKO, AgencyPart, OwnerPart
-from idp.demo_systems import REPORT
+from idp.demo.systems import REPORT
 from idp.oauth.keys import new_client_key
 from idp.oauth.systems.service import SystemDetails, register_system
 from idp.unit_of_work import unit_of_work

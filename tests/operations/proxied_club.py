@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from idp.demo_processes import DemoFolder, Ports, Processes, prepare_data
+from idp.demo.processes import DemoFolder, Ports, Processes, prepare_data
 from tests.journeys.club import Club, free_ports
 from tests.operations.tls_proxy import Certificate, make_certificate, running_proxy
 

@@ -21,7 +21,7 @@ from idp.delegation.passing_time import let_time_pass
 from idp.delegation.permissions.service import register_permission
 from idp.delegation.rules import READ, WRITE
 from idp.delegation.service import Consent
-from idp.demo_permissions import MYPAGE_PERMISSIONS
+from idp.demo.permissions import MYPAGE_PERMISSIONS
 from idp.oauth.client_metadata import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,

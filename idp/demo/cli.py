@@ -9,8 +9,8 @@ import click
 
 from idp.accounts.people import find_open_agency
 from idp.demo import OWNERS, PASSWORD, UNCLAIMED
-from idp.demo_large import load_large
-from idp.demo_processes import (
+from idp.demo.large import load_large
+from idp.demo.processes import (
     DemoCannotStart,
     DemoFolder,
     Ports,
@@ -20,7 +20,7 @@ from idp.demo_processes import (
     open_folder,
     prepare_data,
 )
-from idp.demo_systems import LISTENS_AT, REPORT
+from idp.demo.systems import LISTENS_AT, REPORT
 from idp.mail.worker import stop_on_signals
 from idp.unit_of_work import unit_of_work
 

@@ -51,7 +51,7 @@ from idp.demo import (
     OwnerPart,
     first_member,
 )
-from idp.demo_permissions import MYPAGE_PERMISSIONS
+from idp.demo.permissions import MYPAGE_PERMISSIONS
 from idp.mail.models import OutboxItem
 from idp.settings import Settings
 

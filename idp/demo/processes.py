@@ -26,9 +26,9 @@ from idp import credentials
 from idp.credentials import Sealer, SecretKind
 from idp.db import Database, make_engine
 from idp.demo import ClientSecrets, load_cast, move_clients
-from idp.demo_past import load_past
-from idp.demo_postgres import PostgresServer
-from idp.demo_systems import register_report
+from idp.demo.past import load_past
+from idp.demo.postgres import PostgresServer
+from idp.demo.systems import register_report
 from idp.migrations import runner
 from idp.oauth.clients import find_client
 from idp.oauth.keys import new_client_key
