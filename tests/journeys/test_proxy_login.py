@@ -53,7 +53,7 @@ def test_the_owner_is_told_and_finds_it_in_the_record(visitor: Person, person: C
     for words in (agency.name, "岡田 誠", "点検のため", "いま利用中", "閲覧のみ"):
         assert words in running.inner_text()
     staff.open(f"{club.mypage}/customer")
-    for _look in range(40):  # マイページ tells of it from a thread of its own
+    for _look in range(200):  # マイページ tells of it from a thread of its own, and again if it was not heard
         if "お客様情報（氏名" in visitor.page.reload().text():
             break
         visitor.page.wait_for_timeout(100)
