@@ -54,7 +54,8 @@ def test_the_owner_is_told_and_finds_it_in_the_record(visitor: Person, person: C
         assert words in running.inner_text()
     staff.open(f"{club.mypage}/customer")
     for _look in range(200):  # マイページ tells of it from a thread of its own, and again if it was not heard
-        if "お客様情報（氏名" in visitor.page.reload().text():
+        visitor.page.reload()
+        if "お客様情報（氏名" in running.inner_text():
             break
         visitor.page.wait_for_timeout(100)
     assert "お客様情報（氏名" in running.inner_text()
