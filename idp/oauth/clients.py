@@ -15,7 +15,7 @@ from idp.audit.service import record_event
 from idp.credentials import SecretKind
 from idp.db import is_storable
 from idp.delegation.apps import App
-from idp.delegation.permissions.service import known_permissions
+from idp.delegation.permissions.service import PermissionOfAnother, claim_permissions, known_permissions
 from idp.oauth.api_scopes import known_scopes
 from idp.oauth.client_metadata import ClientMetadata, ClientMetadataRefused
 from idp.oauth.client_rules import check_metadata, sector_of
@@ -81,7 +81,7 @@ def _check_permissions(session: Session, metadata: ClientMetadata) -> None:
     """Refuse permissions that have no words, which no owner could read, and those that are another's.
 
     An owner chooses at each relying party by itself. Were a permission two's, what is allowed at one would
-    open the other, also under grants that are older than it; so one that was deleted keeps its own.
+    open the other, also under grants that are older than it; so whoever drops one keeps its name.
     """
     names = metadata.act_as_permissions
     unknown = set(names) - known_permissions(session)
@@ -90,13 +90,13 @@ def _check_permissions(session: Session, metadata: ClientMetadata) -> None:
             "act_as_permissions", f"{min(unknown)} is not registered; a permission needs the words that "
             "owners read (section permissions of idp apply)",
         )  # fmt: skip
-    others = select(Client.client_id, Client.act_as_permissions).where(Client.client_id != metadata.client_id)
-    for client_id, theirs in session.execute(others).all() if names else ():
-        if taken := set(names) & set(theirs):
-            raise ClientMetadataRefused(
-                "act_as_permissions", f"{min(taken)} is {client_id}'s: what owners allowed there would open "
-                "this one too; register a permission of another name",
-            )  # fmt: skip
+    try:
+        claim_permissions(session, names, client_id=metadata.client_id)
+    except PermissionOfAnother as refused:
+        raise ClientMetadataRefused(
+            "act_as_permissions", f"{refused.name} is {refused.client_id}'s: what owners allowed there would "
+            "open this one too; register a permission of another name",
+        ) from refused  # fmt: skip
     if metadata.act_as_supported and not names:
         raise ClientMetadataRefused(
             "act_as_permissions", "must name at least one registered permission where act_as_supported is "

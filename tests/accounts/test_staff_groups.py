@@ -33,7 +33,7 @@ def make_group(manager: Visitor, world: World, *parts: MemberPart, name: str = "
 
 def assignee(world: World, owner: object = HANAKO) -> tuple[uuid.UUID | None, uuid.UUID | None]:
     """Return member and group that the grant is assigned to."""
-    row = world.read(lambda session: session.get(Assignment, world.grant(owner).id))  # type: ignore[arg-type]
+    row = world.read(lambda session: session.get(Assignment, world.grant(owner).id))
     return (row.member_id, row.group_id) if row else (None, None)
 
 

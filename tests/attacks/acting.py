@@ -76,7 +76,9 @@ class Scene:
     def exchange(self, actor: object = "", grant_id: object = "", /, **deviation: Any) -> TokenAnswer:
         """Exchange; an argument that is not given is the right one."""
         token = self.staff.access_token if actor == "" else actor
-        return self.portal.exchange(token, self.grant_id if grant_id == "" else grant_id, **deviation)  # type: ignore[arg-type]  # attacks send what they like
+        return self.portal.exchange(
+            token, self.grant_id if grant_id == "" else grant_id, **deviation
+        )  # attacks send what they like
 
     def reference(self) -> Any:
         """Return what everybody is answered about a grant that never existed."""

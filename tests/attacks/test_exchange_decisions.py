@@ -78,7 +78,7 @@ def test_a_request_to_another_agency_is_as_if_it_were_not_there(scene: Scene) ->
         with stage.unchanged():
             assert told(waiting, method, what) == told(uuid4(), method, what)
             assert told(waiting, method, what)[0] == 404
-    number = stage.account(owner).owner.user_id  # type: ignore[union-attr]  # an owner is one
+    number = stage.account(owner).owner.user_id  # an owner is one
     desk = stage.at_home(RIVAL)
     for user_id in (number, 99_999_999):
         with stage.unchanged():
@@ -132,7 +132,7 @@ def test_nobody_answers_their_own_request(scene: Scene) -> None:
 def test_whoever_registers_a_closed_agencys_address_inherits_nothing(scene_of_its_own: Scene) -> None:
     scene, stage = scene_of_its_own, scene_of_its_own.stage
     agency_id = stage.agency(scene.agency).id
-    number = stage.account(scene.owner).owner.user_id  # type: ignore[union-attr]  # an owner is one
+    number = stage.account(scene.owner).owner.user_id  # an owner is one
     stage.write(lambda session: close_agency(session, agency_id))
     stage.write(lambda session: make_agency(session, scene.agency, scene.casting.password_hash))
     query = select(Agency.id).where(Agency.email == scene.agency.email, Agency.id != agency_id)
@@ -155,7 +155,7 @@ def test_whoever_registers_a_closed_agencys_address_inherits_nothing(scene_of_it
 def test_the_link_of_a_request_decides_nothing_whoever_opens_it(scene: Scene) -> None:
     stage, owner = scene.stage, scene.casting.owner()
     waiting = scene.casting.consent(owner, scene.agency, approved=False)
-    link = f"/agency_admin/{stage.account(owner).owner.user_id}"  # type: ignore[union-attr]  # an owner is one
+    link = f"/agency_admin/{stage.account(owner).owner.user_id}"  # an owner is one
     stranger = stage.browser()
     with stage.unchanged():
         for method in itertools.chain(["GET"] * 10, ["HEAD"] * 2):

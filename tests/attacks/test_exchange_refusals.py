@@ -27,7 +27,7 @@ Attack = Callable[[Scene], list[Request]]
 
 
 def store(scene: Scene, model: type, which: object, **values: object) -> None:
-    change = update(model).where(which == model.id).values(**values)  # type: ignore[attr-defined]  # all have one
+    change = update(model).where(which == model.id).values(**values)  # all have one
     scene.stage.write(lambda session: session.execute(change).close())
 
 

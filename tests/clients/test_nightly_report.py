@@ -169,7 +169,7 @@ def test_who_ends_it_between_list_and_reading_is_forgotten_too(
     server.power_status = 401
     listed = club.grants()
     server.states |= {ONE: "revoked"}
-    club.grants = lambda: listed  # type: ignore[method-assign]  # as it was a moment ago
+    club.grants = lambda: listed  # as it was a moment ago
     assert outcomes(club, folder) == [Outcome.FORGOTTEN, Outcome.NOT_ALLOWED]
     assert folder.grants() == [TWO]
 

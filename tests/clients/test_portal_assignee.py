@@ -114,13 +114,13 @@ def test_everybody_on_a_page_is_assigned_at_once_and_the_search_is_kept(browser:
     assert page.text.count(" checked>") == 2
     chosen = re.findall(r'name="chosen" value="([^"]+)"', page.text)
     place = {"state": "active", "sort": "furigana", "q": "hanako"}
-    ask = browser.post(page, SELECTED, decision="assign", chosen=chosen, **place)  # type: ignore[arg-type]
+    ask = browser.post(page, SELECTED, decision="assign", chosen=chosen, **place)
     assert "2名の担当を決める" in ask.text
     assert "1001 鈴木 花子" in ask.text
     assert browser.press(ask, f"{SELECTED}/assign", to="").status_code == 400
     assert assigned(browser) == []
     browser.server.answer[1]["results"].append({"id": grant(1002)["id"], "result": "ended"})
-    done = browser.post(ask, f"{SELECTED}/assign", to=f"group:{GROUP}", chosen=chosen, **place)  # type: ignore[arg-type]
+    done = browser.post(ask, f"{SELECTED}/assign", to=f"group:{GROUP}", chosen=chosen, **place)
     assert assigned(browser) == [{"ids": [grant(1001)["id"], grant(1002)["id"]], "group": GROUP}]
     assert "1名の担当を決めました" in done.text
     assert "連携が終了していたため" in done.text

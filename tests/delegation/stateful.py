@@ -152,7 +152,7 @@ def play(template: Template, folder: Path, number: int, *, clubs: int, steps: in
     """
     played: list[list[str]] = []
     machine = type("Beside", (Beside,), {"template": template, "folder": folder, "played": played})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         seed(number)(machine),
         settings=settings(
             max_examples=clubs, stateful_step_count=steps, database=None, deadline=None,

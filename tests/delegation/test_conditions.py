@@ -62,7 +62,7 @@ def test_one_condition_that_is_not_met_is_enough_to_refuse(
 
 
 def test_each_condition_has_its_case_above() -> None:
-    marks = test_one_condition_that_is_not_met_is_enough_to_refuse.pytestmark  # type: ignore[attr-defined]  # set by parametrize
+    marks = test_one_condition_that_is_not_met_is_enough_to_refuse.pytestmark  # set by parametrize
     assert {reason for reason, _ in marks[0].args[1]} == set(ConditionRefusal)
 
 

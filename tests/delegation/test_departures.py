@@ -148,8 +148,8 @@ def limited(world: World, owner: OwnerPart, serial: str, agency: AgencyPart) -> 
     grant_id = ask(world, owner, agency=agency)
 
     def limit(session: object) -> None:
-        product = session.scalars(select(Product).where(Product.serial_number == serial)).one()  # type: ignore[attr-defined]
-        limit_to(session, session.get_one(Grant, grant_id), [product.id])  # type: ignore[arg-type, attr-defined]
+        product = session.scalars(select(Product).where(Product.serial_number == serial)).one()
+        limit_to(session, session.get_one(Grant, grant_id), [product.id])
 
     world.write(limit)
     return grant_id

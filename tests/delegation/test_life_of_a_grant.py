@@ -77,7 +77,7 @@ def lapse(world: World, grant_id: UUID) -> None:
 
 def remind(world: World) -> None:
     soon = {"request_notice": timedelta(days=30), "term_notice": timedelta(days=400)}
-    world.write(lambda session: send_reminders(session, **soon))  # type: ignore[arg-type]
+    world.write(lambda session: send_reminders(session, **soon))
 
 
 def sell(operate: Operate) -> None:

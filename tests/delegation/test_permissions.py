@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.orm import Session
 
 from idp.audit.events import Event
 from idp.delegation.permissions.service import (
@@ -14,6 +15,7 @@ from idp.delegation.permissions.service import (
 )
 from idp.delegation.rules import READ, WRITE
 from idp.oauth.client_metadata import ClientMetadataRefused
+from idp.oauth.models import Client
 from tests.clients_of_the_world import MYAPP_READ
 from tests.oauth.third_parties import third_party
 from tests.world import World
@@ -58,4 +60,12 @@ def test_a_relying_party_that_supports_acting_needs_permissions_with_words_of_it
         third_party(world, act_as_supported=True, **deviation)
     assert (refused.value.field_name, told in refused.value.reason) == ("act_as_permissions", True)
     world.write(lambda session: register_permission(session, replace(MYAPP_READ, name="radio.read")))
+    world.write(lambda session: _drop_permissions_of(session, "mypage"))
+    with pytest.raises(ClientMetadataRefused, match="mypage"):  # what owners allowed there is there still
+        third_party(world, act_as_supported=True, act_as_permissions=(READ,))
     third_party(world, act_as_supported=True, act_as_permissions=("radio.read",))
+
+
+def _drop_permissions_of(session: Session, client_id: str) -> None:
+    client = session.get_one(Client, client_id)
+    client.act_as_supported, client.act_as_permissions = False, []

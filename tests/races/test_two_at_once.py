@@ -115,4 +115,4 @@ def test_nothing_issued_before_or_after_a_revocation_is_accepted_once_it_is_answ
     tally = play(arena, INTERLEAVINGS)
     assert tally.stale == []
     for kind in ("exchange", "redemption", "introspection"):
-        assert min(tally.accepted[kind], tally.refused[kind]) > 0, tally.lines()
+        assert min(tally.accepted[kind], tally.refused[kind]) > 5, tally.lines()

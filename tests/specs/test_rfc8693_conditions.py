@@ -30,7 +30,7 @@ def demand(
     world: World, *, by: SetBy = SetBy.OPERATOR, agency: AgencyPart | None = None, **what: object
 ) -> None:
     agency_id = (world.agency(agency) if agency else world.agency()).id
-    conditions = Conditions(**what)  # type: ignore[arg-type]  # the test names its fields
+    conditions = Conditions(**what)  # the test names its fields
     world.write(lambda session: set_conditions(session, agency_id, by, conditions, actor_id=None))
 
 

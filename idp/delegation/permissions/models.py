@@ -31,6 +31,8 @@ class Permission(Base):
     items: Mapped[list[str]] = mapped_column(JSON, default=list)
     """Kinds of the owner's data that the agency gets to know with it, as records of disclosures name them."""
     items_en: Mapped[list[str]] = mapped_column(JSON, default=list)
+    client_id: Mapped[str | None]
+    """The relying party whose permission it is, for ever: what owners allow there must open no other one."""
     changed_at: Mapped[datetime]
 
 

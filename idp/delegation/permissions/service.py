@@ -7,13 +7,14 @@ an argument.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from idp import clock
 from idp.audit.events import Event
 from idp.audit.service import record_event
 from idp.delegation.permissions.models import Permission
+from idp.errors import Refusal
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,30 @@ def register_permission(session: Session, wanted: PermissionWords) -> Permission
     record_event(session, Event.PERMISSION_REGISTERED, permission=wanted.name)
     session.flush()
     return before
+
+
+@dataclass(eq=False)
+class PermissionOfAnother(Refusal):
+    """The permission is another relying party's, or was: old grants would reach the newcomer."""
+
+    name: str
+    client_id: str
+
+
+def claim_permissions(session: Session, names: Iterable[str], *, client_id: str) -> None:
+    """Note whose these registered permissions are; the first to understand one keeps it for good.
+
+    :raises PermissionOfAnother: one is another relying party's, also if that was deleted or dropped it.
+    """
+    for name in sorted(set(names)):
+        is_free = or_(Permission.client_id.is_(None), Permission.client_id == client_id)
+        claimed = session.execute(
+            update(Permission).where(Permission.name == name, is_free).values(client_id=client_id)
+            .returning(Permission.name)
+        ).first()  # fmt: skip
+        if claimed is None:
+            theirs = session.scalars(select(Permission.client_id).where(Permission.name == name)).one()
+            raise PermissionOfAnother(name, theirs or "")
 
 
 def words_of(permission: Permission) -> PermissionWords:

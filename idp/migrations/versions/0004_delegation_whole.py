@@ -124,6 +124,7 @@ def _add_tables() -> None:
         sa.Column("cannot_en", sa.JSON(), nullable=False),
         sa.Column("items", sa.JSON(), nullable=False),
         sa.Column("items_en", sa.JSON(), nullable=False),
+        sa.Column("client_id", sa.String(), nullable=True),
         sa.Column("changed_at", idp.db.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_permissions")),
     )
@@ -424,9 +425,14 @@ def _note_owners() -> None:
 
 def _register_words() -> None:
     """Give the permissions of マイページ their words where people use them already; `idp apply` changes them."""
-    clients = sa.table("clients", sa.column("act_as_supported", sa.Boolean))
-    if op.get_bind().execute(sa.select(clients).where(clients.c.act_as_supported).limit(1)).first() is None:
+    clients = sa.table("clients", sa.column("client_id", sa.String), sa.column("act_as_supported", sa.Boolean),
+                       sa.column("act_as_permissions", sa.JSON))  # fmt: skip
+    apps = op.get_bind().execute(sa.select(clients).where(clients.c.act_as_supported)).all()
+    if not apps:
         return
+    users = {name: [app.client_id for app in apps if name in app.act_as_permissions]
+             for name in ("mypage.read", "mypage.write")}  # fmt: skip
+    owner_of = {name: found[0] if len(found) == 1 else None for name, found in users.items()}
     see = ["お客様情報（氏名・住所・電話番号・メールアドレス）を見ること",
            "製品の登録状況、サービスの加入状況、電力データを見ること"]  # fmt: skip
     see_en = ["See your details (name, address, telephone number and email address)",
@@ -440,14 +446,15 @@ def _register_words() -> None:
     }  # fmt: skip
     lists = [sa.column(name, sa.JSON) for name in
              ("can", "can_en", "cannot", "cannot_en", "items", "items_en")]  # fmt: skip
-    texts = [sa.column(name, sa.String) for name in ("name", "title", "title_en")]
+    texts = [sa.column(name, sa.String) for name in ("name", "title", "title_en", "client_id")]
     op.bulk_insert(
         sa.table("permissions", *texts, *lists, sa.column("changed_at", idp.db.UtcDateTime(timezone=True))),
         [
             {"name": "mypage.read", "title": "閲覧のみ", "title_en": "View only", "can": see, "can_en": see_en,
-             "cannot": [change], "cannot_en": [change_en], **both},
+             "cannot": [change], "cannot_en": [change_en], "client_id": owner_of["mypage.read"], **both},
             {"name": "mypage.write", "title": "閲覧と設定変更", "title_en": "View and change settings",
-             "can": [*see, change], "can_en": [*see_en, change_en], "cannot": [], "cannot_en": [], **both},
+             "can": [*see, change], "can_en": [*see_en, change_en], "cannot": [], "cannot_en": [],
+             "client_id": owner_of["mypage.write"], **both},
         ],
     )  # fmt: skip
 
