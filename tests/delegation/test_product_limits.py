@@ -13,7 +13,6 @@ from idp.delegation.models import Grant, GrantProduct
 from idp.delegation.permissions.models import ConsentWording
 from idp.delegation.permissions.products import visible_products
 from idp.delegation.permissions.service import register_permission
-from idp.delegation.permissions.wordings import find_wording
 from idp.delegation.rules import READ, WRITE
 from idp.demo import HANAKO, ICHIRO, SAKURA
 from idp.demo.permissions import MYPAGE_PERMISSIONS
@@ -131,8 +130,7 @@ def test_the_text_as_it_was_shown_is_kept_and_the_permission_names_it(world: Wor
     assert [one.version for one in world.read(lambda s: s.scalars(select(ConsentWording)).all())] == [
         *versions
     ]
-    text = world.read(lambda session: find_wording(session, versions.pop()))
-    assert text is not None
+    text = world.read(lambda session: session.get_one(ConsentWording, versions.pop()).text)
     assert text["マイページ – 閲覧と設定変更: できること"] == list(MYPAGE_PERMISSIONS[1].can)
     assert {"いつまで", "やめかた", "どれを選んでも、できないこと"} < set(text)
 
@@ -150,8 +148,9 @@ def test_who_has_read_other_words_reads_again_before_anything_is_stored(
     with pytest.raises(LookupError):
         world.grant(ICHIRO, SAKURA)
     assert confirm(ichiro, again).status_code == 303
-    text = world.read(lambda session: find_wording(session, world.grant(ICHIRO, SAKURA).wording))
-    assert text is not None
+    text = world.read(
+        lambda session: session.get_one(ConsentWording, world.grant(ICHIRO, SAKURA).wording).text
+    )
     assert text["マイページ – 閲覧のみ: できること"] == ["すべてを見ること"]
 
 

@@ -29,9 +29,3 @@ def keep_wording(session: Session, text: Lines) -> str:
         session, ConsentWording, {"version": version, "text": content, "first_agreed_at": clock.now()}
     )
     return version
-
-
-def find_wording(session: Session, version: str) -> Lines | None:
-    """Return the text that a grant names, or None where the page had no stored text yet."""
-    stored = session.get(ConsentWording, version)
-    return None if stored is None else stored.text
